@@ -1,0 +1,19 @@
+# Compile options of this project's own targets (not of foreign headers, which are SYSTEM includes).
+add_library(btc-options INTERFACE)
+target_compile_options(btc-options INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-march=${BTC_ARCH}>
+  # Products and sums are never fused behind our back: the packed bytes depend on them.
+  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra> $<$<COMPILE_LANGUAGE:CXX>:-Wpedantic>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wshadow> $<$<COMPILE_LANGUAGE:CXX>:-Wconversion>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wsign-conversion> $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+  # g++ 12 at -O2 warns falsely about "literal" + std::to_string(..).
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>)
+if(BTC_WERROR)
+  target_compile_options(btc-options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+endif()
+if(BTC_SANITIZE)
+  set(_btc_sanitize -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(btc-options INTERFACE ${_btc_sanitize})
+  target_link_options(btc-options INTERFACE ${_btc_sanitize})
+endif()

@@ -1,0 +1,66 @@
+#pragma once
+/// What is known about one panel: 128 (by default) consecutive input columns of a Linear.
+///
+/// A panel of W is [n, k]. Every entry belongs to one group (scale and mean per row and group), or
+/// to a salient column (two sign planes, its own scales). Decoding an entry, in fp32 and this
+/// order:
+///   group g:   w = (alpha[i,g] * alpha_col[j]) * B + mu[i,g]
+///   salient:   w = sa[i,0]*B + sa[i,1]*R + salient_mu[i]
+/// An absent alpha_col is 1, an absent mean is 0; B and R are +1 or -1.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "common/bit_matrix.hpp"
+#include "common/matrix.hpp"
+
+namespace btc {
+
+/// Columns [begin, end) of a Linear.
+struct Panel {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  [[nodiscard]] std::size_t width() const { return end - begin; }
+};
+
+/// Value of `PanelGroups::group` in salient columns.
+inline constexpr std::uint8_t kSalientGroup = 255;
+
+/// Which entries of a panel share scales.
+struct PanelGroups {
+  std::size_t count = 1;               ///< G; group 0 holds the smallest magnitudes
+  std::vector<std::uint32_t> salient;  ///< salient columns, ascending, relative to the panel
+  Matrix<std::uint8_t> group;          ///< [n, k]: 0..G-1, or kSalientGroup
+};
+
+/// Scales of a panel. Empty matrices and vectors are absent terms.
+struct PanelScales {
+  Matrix<float> alpha;            ///< [n, G]
+  Matrix<float> mu;               ///< [n, G]
+  Matrix<float> salient_alpha;    ///< [n, 2]
+  std::vector<float> salient_mu;  ///< [n]
+  std::vector<float> alpha_col;   ///< [k], shared by the groups; 1 in salient columns
+};
+
+/// Signs chosen for a panel.
+struct PanelCode {
+  BitMatrix signs;     ///< [n, k], first plane; the codeword's signs where there is a codec
+  BitMatrix residual;  ///< [n, K], second plane of the salient columns in ascending order
+  Matrix<std::uint32_t>
+      index;  ///< [n, ceil(k / v)], codeword of each sub-vector; empty without codec
+  Matrix<std::uint8_t> group;  ///< [n, k], the groups the decisions were taken with
+  Matrix<float> target;        ///< [n, k], the compensated weights the decisions were taken on
+};
+
+/// The panel's dequantized weights Q [n, k], by the formula above.
+Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& groups,
+                               const PanelCode& code);
+
+/// Nearest signs for given scales, no codec: `x` [n, k] itself is the target.
+/// First order: sign(x - mu), with sign(0) = +1. Second order: the nearest of the four values,
+/// first on ties in the order (-,-), (-,+), (+,-), (+,+).
+PanelCode nearest_signs(MatrixView<const float> x, const PanelGroups& groups,
+                        const PanelScales& scales);
+
+}  // namespace btc

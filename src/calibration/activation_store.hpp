@@ -1,0 +1,68 @@
+#pragma once
+/// Block inputs on disk: one HDF5 file per block, bf16, one sequence per chunk with fletcher32, and
+/// an XXH3-64 per sequence.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/matrix.hpp"
+
+namespace btc {
+
+/// What a file holds.
+struct ActivationHeader {
+  int block = 0;
+  std::size_t sequences = 0;  ///< S
+  std::size_t tokens = 0;     ///< T
+  std::size_t hidden = 0;     ///< d
+  std::string fingerprint;    ///< of the unit that wrote it
+};
+
+/// Rounds each value to bf16, in place. Block inputs pass through this everywhere, so that it makes
+/// no difference whether they came from a file or from the neighbouring rank.
+void round_to_bf16(MatrixView<float> values);
+
+/// Writes one file, sequences in any order, each once.
+class ActivationWriter {
+ public:
+  ActivationWriter(const std::filesystem::path& path, const ActivationHeader& header);
+  ~ActivationWriter();
+  ActivationWriter(const ActivationWriter&) = delete;
+  ActivationWriter& operator=(const ActivationWriter&) = delete;
+  /// @param hidden [T, d], bf16 values. @throws NumericError naming block and sequence if not
+  /// finite
+  void write(std::size_t sequence, MatrixView<const float> hidden);
+  /// @return size in bytes
+  std::size_t commit();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Reads one file, sequence by sequence, at most `ring` sequences in memory; a thread reads ahead
+/// (plain pread of the chunks: HDF5 itself is not thread-safe).
+class ActivationReader {
+ public:
+  /// @throws FormatError if the file is damaged, IoError if absent
+  explicit ActivationReader(const std::filesystem::path& path, std::size_t ring = 3);
+  ~ActivationReader();
+  ActivationReader(const ActivationReader&) = delete;
+  ActivationReader& operator=(const ActivationReader&) = delete;
+  [[nodiscard]] const ActivationHeader& header() const;
+  /// The next sequence [T, d] in ascending order.
+  /// @throws FormatError naming file, block and sequence when its checksum does not match
+  Matrix<float> next();
+  /// XXH3-64 over the stored per-sequence checksums: stands for the file's content.
+  [[nodiscard]] std::string content_hash() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace btc

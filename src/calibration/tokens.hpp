@@ -1,0 +1,59 @@
+#pragma once
+/// Token sequences for calibration and perplexity, and the HDF5 files they are kept in.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/matrix.hpp"
+#include "model/tokenizer.hpp"
+
+namespace btc {
+
+/// How the lines of a text become one string. `auto`: wikitext if the text looks like a WikiText
+/// raw file (a ` = Title = ` line among its first lines), else verbatim.
+enum class TextJoin { kAuto, kWikitext, kVerbatim };
+
+/// A tokenized text. @see docs/file_formats.md, schema btc.ppl
+struct TokenizedText {
+  std::vector<std::int32_t> ids;
+  bool add_bos = false;     ///< ids[0] is BOS
+  std::string join;         ///< `wikitext` or `verbatim`
+  std::string text_sha256;  ///< of the joined text
+  std::string tokenizer_sha256;
+  std::size_t vocab_size = 0;
+};
+
+/// The GPTQ protocol's text: rows (blank rows empty, others with their LF) joined by a blank line.
+std::string join_wikitext(std::string_view raw);
+
+/// Reads, joins and tokenizes a file: BOS once at the very start if the tokenizer has one.
+TokenizedText tokenize_file(const Tokenizer& tokenizer, const std::filesystem::path& path,
+                            TextJoin join);
+
+/// Schema btc.ppl: flat ids of a text under /text/ids.
+void write_token_file(const std::filesystem::path& path, const TokenizedText& text);
+/// Schema btc.calibration: sequences [S, T].
+void write_sequences(const std::filesystem::path& path, const Matrix<std::int32_t>& sequences,
+                     std::size_t vocab_size, const std::string& source);
+
+/// What a token file held: either flat ids or sequences.
+struct TokenFile {
+  std::optional<TokenizedText> text;
+  std::optional<Matrix<std::int32_t>> sequences;
+  std::string content_sha256;
+};
+/// Reads either schema. @throws FormatError; InputError if an id is outside [0, vocab_size)
+TokenFile read_token_file(const std::filesystem::path& path, std::size_t vocab_size);
+
+/// `samples` windows of `window` ids at seeded random starts [samples, window].
+/// @throws InputError if the text is shorter than a window
+Matrix<std::int32_t> sample_windows(const std::vector<std::int32_t>& ids, std::size_t samples,
+                                    std::size_t window, std::uint64_t seed);
+/// All full windows in order, the tail dropped [n, window]. @throws InputError if there is none
+Matrix<std::int32_t> cut_windows(const std::vector<std::int32_t>& ids, std::size_t window);
+
+}  // namespace btc

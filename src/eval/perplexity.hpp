@@ -1,0 +1,23 @@
+#pragma once
+/// Perplexity by the GPTQ protocol. No MPI: the pipeline shards windows over ranks.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/matrix.hpp"
+#include "model/model_source.hpp"
+
+namespace btc {
+
+/// Mean negative log-likelihood of each window: positions 0..T-2 predict 1..T-1. Blocks are
+/// streamed: one block's weights at a time, the hidden states of `windows_in_memory` windows. Each
+/// window is its own forward call, so the values do not depend on the other windows.
+/// @param windows [n, T], T >= 2
+std::vector<double> window_nll(const ModelSource& model, MatrixView<const std::int32_t> windows,
+                               std::size_t windows_in_memory);
+
+/// exp(mean) in window order, fp64. @pre not empty
+double perplexity(std::span<const double> window_nll);
+
+}  // namespace btc

@@ -1,0 +1,68 @@
+#pragma once
+/// The forward pass (LibTorch behind it), fp32 throughout.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/matrix.hpp"
+#include "model/model_source.hpp"
+
+namespace btc {
+
+/// Threads of LibTorch on this rank, deterministic kernels. Call once, before any other work.
+/// @pre MKL_CBWR was set before the first LibTorch call (see `app/main.cpp`)
+void configure_torch(int threads);
+/// Version and build of LibTorch, one line.
+std::string torch_description();
+
+/// One transformer block ready to run.
+class BlockForward {
+ public:
+  BlockForward(const ModelConfig& config, BlockWeights weights);
+  ~BlockForward();
+  BlockForward(BlockForward&&) noexcept;
+  BlockForward& operator=(BlockForward&&) noexcept;
+  /// Output hidden states [T, hidden] of one sequence from position 0, causal attention.
+  [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden) const;
+  /// Adds 2 X^T X of this sequence to `sums`, by index_of(SharedInput), each [m, m]; needs no
+  /// output of the block. @see quant/hessian.hpp for the scale of H
+  void accumulate_hessians(MatrixView<const float> hidden,
+                           std::array<Matrix<float>, kSharedInputs.size()>& sums) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Final norm, head and loss of the model.
+class HeadForward {
+ public:
+  explicit HeadForward(const ModelSource& model);
+  ~HeadForward();
+  HeadForward(HeadForward&&) noexcept;
+  HeadForward& operator=(HeadForward&&) noexcept;
+  /// Logits [T, vocab].
+  [[nodiscard]] Matrix<float> logits(MatrixView<const float> hidden) const;
+  /// -log softmax(logits[t])[target[t]] for each of the T rows: fp32 log-softmax, as double.
+  [[nodiscard]] std::vector<double> nll(MatrixView<const float> hidden,
+                                        std::span<const std::int32_t> targets) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Samples `seeds.size()` sequences of `length` ids at temperature 1, one seed each, with a KV
+/// cache. Holds the whole model in memory. Each sequence starts with BOS, or a random id if there
+/// is none. Equal seeds give equal ids whatever other sequences are in the batch only if the batch
+/// size is equal: callers cut batches independently of the rank count.
+std::vector<std::vector<std::int32_t>> sample_sequences(const ModelSource& model,
+                                                        std::size_t length,
+                                                        std::span<const std::uint64_t> seeds);
+
+}  // namespace btc

@@ -1,0 +1,70 @@
+#pragma once
+/// QuantizedLinear <-> tensors of the packed format. @see docs/file_formats.md, section 4
+
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ids.hpp"
+#include "io/safetensors.hpp"
+#include "pack/ledger.hpp"
+#include "quant/codebook.hpp"
+#include "quant/params.hpp"
+#include "quant/quantized_linear.hpp"
+
+namespace btc {
+
+/// How indices become bytes: one width for all, or five base-c digits in R bytes.
+enum class IndexCoding { kFixed, kRadix };
+/// The smaller of the two for codebooks of this size.
+IndexCoding index_coding_for(std::size_t codebook_size);
+
+/// Everything of `quantization_config` that a reader needs; equal for all Linears of a model.
+struct PackedFormat {
+  int vector_length = 0;          ///< 0: codec none
+  std::size_t codebook_size = 0;  ///< c as configured
+  CodebookScope scope = CodebookScope::kLinear;
+  IndexCoding index_coding = IndexCoding::kFixed;
+  std::size_t panel = 0;        ///< 0: one panel = whole row
+  std::size_t groups = 1;       ///< G
+  bool mean = true;             ///< mu is stored
+  bool column_scale = false;    ///< alpha_col is stored
+  bool salient = true;          ///< salient columns may occur
+  bool rice_group_map = false;  ///< sparse map, Rice-coded rows (G = 2 only)
+};
+
+/// A quantized block with what is copied from the source.
+struct PackedBlock {
+  int block = 0;
+  std::string fingerprint;  ///< of the unit that made it
+  std::array<QuantizedLinear, kLinearKinds.size()> linear;
+  /// Codebooks: one per Linear (scope linear), one (block), none (model, codec none).
+  std::vector<Codebook> codebooks;
+  std::vector<TensorView> copied;  ///< norms and biases, as in the source
+};
+
+/// Writes `path` and returns its size, hash and ledger (lines named after `path`'s file name).
+struct PackedBlockFile {
+  WrittenFile file;
+  std::vector<LedgerLine> ledger;
+};
+PackedBlockFile write_packed_block(const std::filesystem::path& path, const PackedBlock& block,
+                                   const PackedFormat& format);
+
+/// Reads one Linear back: bit for bit the QuantizedLinear that was written.
+/// @param shared_codebook the model-scope codewords, or null
+/// @throws FormatError naming file, tensor, byte offset, expected and got
+QuantizedLinear read_packed_linear(const SafetensorsFile& file, int block, LinearKind kind,
+                                   const PackedFormat& format,
+                                   const std::vector<Pattern>* shared_codebook);
+
+/// Ledger of a Linear of this shape before it exists (`plan`): exact but for data-dependent parts
+/// (salient columns: `expected_salient` of them per Linear; Rice maps: their entropy).
+std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols,
+                                              const PackedFormat& format,
+                                              std::size_t expected_salient,
+                                              double upper_group_share);
+
+}  // namespace btc

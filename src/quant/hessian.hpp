@@ -1,0 +1,34 @@
+#pragma once
+/// The Hessian of a Linear's inputs and its factor. The formula, scale and damping of H stand here.
+///
+/// H = (2 / N) sum over the N calibration sequences of X^T X, X [T, m] (fp32 products, sums in
+/// sequence order). Dead columns (H_jj = 0) get H_jj = 1 and a zero weight column. Then lambda =
+/// damping * mean(diag H) is added to the diagonal. U is upper triangular with (H + lambda I)^-1 =
+/// U^T U, so that U_jj^2 = [((H + lambda I)_{j:,j:})^-1]_jj. @see GPTQ; ARB-LLM Sec. 3
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "common/matrix.hpp"
+
+namespace btc {
+
+/// U of one shared input, and what is needed to undo the damping.
+struct HessianFactor {
+  Matrix<float> u;                          ///< [m, m] upper triangular
+  double lambda = 0;                        ///< damping that was added to the diagonal
+  std::vector<std::uint32_t> dead_columns;  ///< ascending
+};
+
+/// Damps and factorises. On failure lambda grows tenfold, up to 3 times.
+/// @param h [m, m] symmetric; changed
+/// @param damping in units of mean(diag H)
+/// @throws NumericError if H is not finite or never becomes positive definite
+HessianFactor factor_hessian(Matrix<float>& h, double damping, Backend& backend);
+
+/// tr(E H E^T) for the undamped H, from its factor: |E U^-1|^2 - lambda |E|^2 - dead columns.
+/// @param e [n, m]
+double output_energy(MatrixView<const float> e, const HessianFactor& factor);
+
+}  // namespace btc

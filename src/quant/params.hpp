@@ -1,0 +1,83 @@
+#pragma once
+/// Settings of the quantization algorithms. The YAML keys have the names of the fields.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "backend/fit_rule.hpp"
+
+namespace btc {
+
+/// How non-salient entries are split into groups. @see paper_map.md
+enum class SplitRule { kSearch, kRatio2, kMagnitude, kFraction };
+inline constexpr std::array<std::string_view, 4> kSplitRuleNames = {"search", "ratio2", "magnitude",
+                                                                    "fraction"};
+
+/// How salient columns are found.
+enum class SalientRule { kNone, kSearch, kFraction };
+inline constexpr std::array<std::string_view, 3> kSalientRuleNames = {"none", "search", "fraction"};
+
+/// Who shares a scale: a row of a panel, or a whole row (plus one factor per column).
+enum class ScaleLayout { kPanel, kRow };
+inline constexpr std::array<std::string_view, 2> kScaleLayoutNames = {"panel", "row"};
+
+inline constexpr std::array<std::string_view, 4> kCompensationNames = {"none", "block", "exact",
+                                                                       "sequential"};
+inline constexpr std::array<std::string_view, 2> kAssignmentNames = {"hamming", "weighted"};
+
+/// Key `binarize`.
+struct BinarizeParams {
+  FitRule method = FitRule::kArb;
+  int iterations = 15;   ///< refinement sweeps, >= 0
+  int split_points = 2;  ///< s, 0..3; s + 1 groups
+  SplitRule split_rule = SplitRule::kMagnitude;
+  std::vector<double> group_fractions;  ///< `fraction` only: s shares, largest weights first
+  SalientRule salient = SalientRule::kSearch;
+  double salient_fraction = 0.1;  ///< `salient: fraction` only: share of the columns
+  ScaleLayout scales = ScaleLayout::kPanel;
+  Compensation compensation = Compensation::kSequential;
+  int panel = 128;        ///< columns; cut to a multiple of the vector length
+  double damping = 0.01;  ///< lambda in units of mean(diag H)
+};
+
+/// Who shares a codebook.
+enum class CodebookScope { kLinear, kBlock, kModel };
+inline constexpr std::array<std::string_view, 3> kCodebookScopeNames = {"linear", "block", "model"};
+
+enum class CodebookInit { kFrequency, kRandom };
+inline constexpr std::array<std::string_view, 2> kCodebookInitNames = {"frequency", "random"};
+
+/// When codewords are chosen: after the compensation loop of free signs, or inside it.
+enum class EncodeMode { kPost, kInLoop };
+inline constexpr std::array<std::string_view, 2> kEncodeModeNames = {"post", "in_loop"};
+
+/// Key `codebook`; `codebook: none` leaves it out.
+struct CodebookParams {
+  int vector_length = 16;             ///< v, 4..24
+  std::optional<double> target_bits;  ///< b: c = floor(2^(b v)); exactly one of the two is given
+  std::optional<std::int64_t> centroids;  ///< c
+  CodebookScope scope = CodebookScope::kModel;
+  CodebookInit init = CodebookInit::kFrequency;
+  int iterations = 5;  ///< at most; stops when no assignment changes
+  Assignment assignment = Assignment::kWeighted;
+  EncodeMode encode = EncodeMode::kInLoop;
+  bool refit = true;  ///< least-squares scales once the signs are chosen
+};
+
+/// c of the parameters: `centroids`, or floor(2^(target_bits * v)).
+/// @throws ConfigError unless exactly one is given and 1 <= c <= min(2^v, 2^20)
+std::size_t codebook_size(const CodebookParams& params);
+
+/// Width of a panel for these settings: `panel` cut down to a multiple of the vector length, so
+/// that no sub-vector crosses a panel; `panel` itself without codebook.
+std::size_t panel_width(const BinarizeParams& binarize,
+                        const std::optional<CodebookParams>& codebook);
+
+/// Checks each field and the combinations. @throws ConfigError naming the key and what is allowed
+void check_params(const BinarizeParams& binarize, const std::optional<CodebookParams>& codebook);
+
+}  // namespace btc

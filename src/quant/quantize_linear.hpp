@@ -1,0 +1,36 @@
+#pragma once
+/// The panel loop: binarizes one Linear with error compensation, with or without a codebook.
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "quant/hessian.hpp"
+#include "quant/params.hpp"
+#include "quant/quantized_linear.hpp"
+
+namespace btc {
+
+/// A quantized Linear and how good it is.
+struct QuantizeResult {
+  QuantizedLinear linear;
+  double relative_error = 0;        ///< tr(E H E^T) / tr(W H W^T), undamped H; 0 if W H W^T = 0
+  std::vector<double> group_share;  ///< [G] share of the non-salient entries
+};
+
+/// Binarizes `weight` [n, m]. This is both passes: without `codewords` it leaves the signs free
+/// (pass 1, whose patterns the codebook is learned from, or `codebook: none`); with them it chooses
+/// codewords, inside the compensation loop or after it (`codebook.encode`).
+/// @param codebook  present also in pass 1: it sets the chunk of sequential compensation
+/// @param codewords null for free signs; for the codebook's vector length
+/// @param salient   columns to use (from pass 1), or nullopt: find them by the rule
+/// @throws NumericError if weights or scales are not finite
+QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFactor& factor,
+                               const BinarizeParams& binarize,
+                               const std::optional<CodebookParams>& codebook,
+                               const CodewordSearch* codewords,
+                               const std::optional<std::vector<std::uint32_t>>& salient,
+                               Backend& backend);
+
+}  // namespace btc

@@ -1,0 +1,48 @@
+#pragma once
+/// One quantized Linear as values, independent of how it is stored.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "common/bit_matrix.hpp"
+#include "common/matrix.hpp"
+#include "common/pattern.hpp"
+
+namespace btc {
+
+/// W [n, m] as signs and scales. p = ceil(m / panel) panels, G groups, K salient columns.
+/// All scales are fp16 values. Decoding is the formula of `backend/panel.hpp`.
+struct QuantizedLinear {
+  std::size_t rows = 0;    ///< n
+  std::size_t cols = 0;    ///< m
+  std::size_t panel = 0;   ///< columns that share scales; m for whole-row scales
+  std::size_t groups = 1;  ///< G
+  int vector_length = 0;   ///< v, or 0: no codec, free signs
+  BitMatrix signs;         ///< [n, m] first plane
+  Matrix<std::uint32_t>
+      index;  ///< [n, ceil(m / v)] codeword of each sub-vector; empty without codec
+  Matrix<std::uint8_t> group;  ///< [n, m] 0..G-1, kSalientGroup in salient columns; empty if G = 1
+  std::vector<std::uint32_t> salient_columns;  ///< ascending, K of them
+  BitMatrix residual;                          ///< [n, K] second plane
+  Matrix<float> alpha;                         ///< [n, p*G]
+  Matrix<float> mu;                            ///< [n, p*G], empty: no mean
+  Matrix<float> salient_alpha;                 ///< [n, p*2], empty if K = 0
+  Matrix<float> salient_mu;                    ///< [n, p], empty: no mean
+  std::vector<float> alpha_col;  ///< [m], 1 in salient columns; empty: no column scale
+
+  [[nodiscard]] std::size_t panels() const { return ceil_div(cols, panel); }
+  bool operator==(const QuantizedLinear&) const = default;
+};
+
+/// Dense Q [n, m], fp32.
+Matrix<float> dequantize(const QuantizedLinear& linear);
+
+/// Distinct patterns of the first plane and their counts; the last sub-vector of a row is padded
+/// with +1. @pre 4 <= v <= 24
+PatternHistogram pattern_histogram(const BitMatrix& signs, int vector_length);
+
+/// Sum of histograms of equal vector length; empty input gives an empty histogram.
+PatternHistogram merge_histograms(const std::vector<PatternHistogram>& histograms);
+
+}  // namespace btc
