@@ -1,0 +1,80 @@
+#include "io/atomic_file.hpp"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "common/error.hpp"
+#include "support/scratch.hpp"
+
+namespace btc {
+namespace {
+
+using test::Scratch;
+using ::testing::HasSubstr;
+
+std::set<std::string> names_in(const std::filesystem::path& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    names.insert(entry.path().filename().string());
+  }
+  return names;
+}
+
+TEST(AtomicFile, AppearsWithCommitAndHashesWhatWasWritten) {
+  const Scratch scratch("atomic");
+  const auto path = scratch.path() / "new" / "file.txt";
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(std::string_view("hello "))));
+  file.write(std::as_bytes(std::span(std::string_view("world"))));
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(file.commit(), sha256_hex("hello world"));
+  EXPECT_EQ(file.bytes_written(), 11U);
+  EXPECT_EQ(read_text_file(path), "hello world");
+  EXPECT_EQ(names_in(path.parent_path()), std::set<std::string>{"file.txt"});
+}
+
+TEST(AtomicFile, LeavesNothingWithoutCommitAndKeepsTheOldFile) {
+  const Scratch scratch("atomic");
+  const auto path = scratch.path() / "file.txt";
+  write_text_file(path, "old");
+  {
+    AtomicFile file(path);
+    file.write(std::as_bytes(std::span(std::string_view("half"))));
+    EXPECT_EQ(names_in(scratch.path()).size(), 2U);
+  }
+  EXPECT_EQ(names_in(scratch.path()), std::set<std::string>{"file.txt"});
+  EXPECT_EQ(read_text_file(path), "old");
+}
+
+TEST(AtomicFile, NamesPathAndReasonWhenItCannotWrite) {
+  const Scratch scratch("atomic");
+  write_text_file(scratch.path() / "plain", "");
+  try {
+    const AtomicFile file(scratch.path() / "plain" / "below");
+    FAIL() << "did not throw";
+  } catch (const IoError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("plain"));
+    EXPECT_THAT(error.what(), HasSubstr("directory"));
+  }
+}
+
+TEST(AtomicFile, RemovesOnlyTemporaries) {
+  const Scratch scratch("atomic");
+  const auto target = scratch.path() / "block-00003.h5";
+  test::write_bytes(temporary_path(target), "left over");
+  test::write_bytes(scratch.path() / ".block-00004.h5.tmp.other-host.17", "left over");
+  test::write_bytes(scratch.path() / ".hidden", "keep");
+  test::write_bytes(scratch.path() / "a.tmp.b.1", "keep");
+  remove_temporaries(scratch.path());
+  EXPECT_EQ(names_in(scratch.path()), (std::set<std::string>{".hidden", "a.tmp.b.1"}));
+  remove_temporaries(scratch.path() / "absent");
+}
+
+TEST(AtomicFile, ReadingNamesAnAbsentFile) {
+  EXPECT_THROW(read_text_file("/nonexistent/file"), IoError);
+  EXPECT_THROW(read_text_file("/tmp"), IoError);
+}
+
+}  // namespace
+}  // namespace btc
