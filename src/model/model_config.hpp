@@ -24,7 +24,7 @@ struct Llama3Rope {
 
 /// A decoder-only transformer: RMSNorm, rotary attention with grouped keys, gated SiLU MLP.
 struct ModelConfig {
-  std::string family;  ///< `llama`, `qwen2`, `qwen3`
+  std::string family;  ///< `model_type`: `llama`, `mistral`, `qwen2`, `qwen3`
   std::size_t hidden = 0;
   std::size_t intermediate = 0;
   int blocks = 0;
