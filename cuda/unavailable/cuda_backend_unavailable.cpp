@@ -1,0 +1,12 @@
+#include "backend/backend.hpp"
+#include "common/error.hpp"
+
+namespace btc {
+
+std::unique_ptr<Backend> make_cuda_backend(int device) {
+  BTC_THROW(BackendUnavailable, "CUDA device ", device,
+            ": this program was built without CUDA (CMake option BTC_WITH_CUDA=OFF); "
+            "choose the cpu backend");
+}
+
+}  // namespace btc

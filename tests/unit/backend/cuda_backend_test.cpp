@@ -1,0 +1,22 @@
+#include <gmock/gmock.h>
+
+#include "backend/backend.hpp"
+#include "common/error.hpp"
+
+namespace btc {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(CudaBackend, WithoutCudaNamesDeviceAndOption) {
+  try {
+    make_cuda_backend(3);
+    FAIL() << "did not throw";
+  } catch (const BackendUnavailable& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("device 3"), HasSubstr("BTC_WITH_CUDA")));
+  }
+}
+
+}  // namespace
+}  // namespace btc
