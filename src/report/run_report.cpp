@@ -1,0 +1,159 @@
+#include "report/run_report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace btc {
+namespace {
+
+constexpr int kSchemaVersion = 1;
+constexpr std::uint64_t kToyParameters = 100'000'000;
+
+using Row = std::vector<std::pair<std::string_view, std::string>>;
+
+/// RFC 4180: quoted only when needed.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) {
+    return text;
+  }
+  std::string out = "\"";
+  for (const char c : text) {
+    out += c == '"' ? "\"\"" : std::string(1, c);
+  }
+  return out + '"';
+}
+
+std::string stage_seconds(const RunReport& report, std::string_view stage) {
+  const auto it = std::ranges::find(report.seconds, stage, &std::pair<std::string, double>::first);
+  return it == report.seconds.end() ? "" : fmt::format("{}", it->second);
+}
+
+/// Columns in file order. `result` is null for a row without a perplexity.
+Row make_row(const RunReport& report, const PerplexityResult* result) {
+  const bool packed = result == nullptr || result->subject == "packed";
+  const auto if_packed = [&](const auto& value) {
+    return packed ? fmt::format("{}", value) : std::string();
+  };
+  const auto measured = [&](auto field) {
+    return result != nullptr ? fmt::format("{}", result->*field) : std::string();
+  };
+  const double linear_bytes =
+      std::round(report.stored_bits * static_cast<double>(report.linear_weights) / 8);
+  return {{"schema_version", fmt::format("{}", kSchemaVersion)},
+          {"run_id", report.run_id},
+          {"created_utc", report.created_utc},
+          {"git_hash", report.git_hash},
+          {"git_dirty", fmt::format("{}", report.git_dirty)},
+          {"config_sha256", report.config_sha256},
+          {"model", report.model},
+          {"variant", packed ? "packed" : result->subject},
+          {"linear_weights", fmt::format("{}", report.linear_weights)},
+          {"parameters", fmt::format("{}", report.parameters)},
+          {"nominal_bits", if_packed(report.nominal_bits)},
+          {"sign_bits", if_packed(report.sign_bits)},
+          {"stored_bits", if_packed(report.stored_bits)},
+          {"model_bits", if_packed(report.model_bits)},
+          {"linear_bytes", if_packed(static_cast<std::uint64_t>(linear_bytes))},
+          {"model_bytes", if_packed(report.total_bytes)},
+          {"salient_fraction", if_packed(report.salient_fraction)},
+          {"ppl_dataset", measured(&PerplexityResult::name)},
+          {"ppl", measured(&PerplexityResult::value)},
+          {"ppl_protocol", measured(&PerplexityResult::protocol)},
+          {"ppl_seqlen", measured(&PerplexityResult::window)},
+          {"ppl_windows", measured(&PerplexityResult::windows)},
+          {"ppl_add_bos", measured(&PerplexityResult::add_bos)},
+          {"ppl_tokens", measured(&PerplexityResult::tokens)},
+          {"s_capture", stage_seconds(report, "capture")},
+          {"s_binarize", stage_seconds(report, "binarize")},
+          {"s_codebook", stage_seconds(report, "codebook")},
+          {"s_encode", stage_seconds(report, "encode")},
+          {"s_reduce", stage_seconds(report, "reduce")},
+          {"s_evaluate", stage_seconds(report, "evaluate")},
+          {"ranks", fmt::format("{}", report.peak_rss_bytes.size())},
+          {"threads_per_rank", fmt::format("{}", report.threads_per_rank)},
+          {"backend", report.backend},
+          {"device", report.device},
+          {"toy", fmt::format("{}", is_toy(report))}};
+}
+
+template <typename Part>
+std::string csv_line(const Row& row, Part part) {
+  std::string line;
+  for (const auto& column : row) {
+    line += (line.empty() ? "" : ",") + csv_field(std::string(part(column)));
+  }
+  return line + "\n";
+}
+
+}  // namespace
+
+bool is_toy(const RunReport& report) { return report.parameters < kToyParameters; }
+
+std::string results_json(const RunReport& report) {
+  using Json = nlohmann::ordered_json;
+  Json perplexity = Json::array();
+  for (const auto& r : report.perplexity) {
+    perplexity.push_back({{"subject", r.subject},
+                          {"name", r.name},
+                          {"protocol", r.protocol},
+                          {"window", r.window},
+                          {"windows", r.windows},
+                          {"tokens", r.tokens},
+                          {"add_bos", r.add_bos},
+                          {"value", r.value}});
+  }
+  Json ledger = Json::array();
+  for (const auto& line : report.ledger) {
+    ledger.push_back({{"category", line.category}, {"bytes", line.bytes}});
+  }
+  Json seconds = Json::object();
+  for (const auto& [stage, value] : report.seconds) {
+    seconds[stage] = value;
+  }
+  const Json row = {{"schema_version", kSchemaVersion},
+                    {"run_id", report.run_id},
+                    {"created_utc", report.created_utc},
+                    {"git", report.git_hash},
+                    {"git_dirty", report.git_dirty},
+                    {"config_sha256", report.config_sha256},
+                    {"model", report.model},
+                    {"toy", is_toy(report)},
+                    {"linear_weights", report.linear_weights},
+                    {"parameters", report.parameters},
+                    {"bits",
+                     {{"nominal", report.nominal_bits},
+                      {"sign", report.sign_bits},
+                      {"stored", report.stored_bits},
+                      {"model", report.model_bits}}},
+                    {"salient_fraction", report.salient_fraction},
+                    {"perplexity", perplexity},
+                    {"ledger", ledger},
+                    {"total_bytes", report.total_bytes},
+                    {"seconds", seconds},
+                    {"peak_rss_bytes", report.peak_rss_bytes},
+                    {"ranks", report.peak_rss_bytes.size()},
+                    {"threads_per_rank", report.threads_per_rank},
+                    {"backend", report.backend},
+                    {"device", report.device}};
+  return Json{{"btc", row}}.dump(2) + "\n";
+}
+
+std::string results_csv(const RunReport& report) {
+  std::vector<Row> rows;
+  for (const auto& result : report.perplexity) {
+    rows.push_back(make_row(report, &result));
+  }
+  if (rows.empty()) {
+    rows.push_back(make_row(report, nullptr));
+  }
+  std::string text = csv_line(rows.front(), [](const auto& column) { return column.first; });
+  for (const auto& row : rows) {
+    text += csv_line(row, [](const auto& column) { return column.second; });
+  }
+  return text;
+}
+
+}  // namespace btc
