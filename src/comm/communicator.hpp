@@ -13,10 +13,15 @@
 
 namespace btc {
 
+/// Most bytes that one message carries; longer ones are sent in parts.
+inline constexpr std::size_t kMessagePartBytes = std::size_t{1} << 30U;
+
 /// MPI_Init_thread(MULTIPLE) and MPI_Finalize. One object, alive as long as main.
 class MpiEnvironment {
  public:
+  /// @throws MpiError if the library cannot be called from several threads
   MpiEnvironment();
+  /// Finalizes. While an exception unwinds, ends all ranks instead: the others do not come here.
   ~MpiEnvironment();
   MpiEnvironment(const MpiEnvironment&) = delete;
   MpiEnvironment& operator=(const MpiEnvironment&) = delete;
@@ -39,11 +44,12 @@ class Communicator {
 
   [[nodiscard]] int rank() const;
   [[nodiscard]] int size() const;
-  /// Rank among the ranks of this node.
+  /// Rank among the ranks of this node. Collective.
   [[nodiscard]] int local_rank() const;
-  /// Host name of every rank.
+  /// Host name of every rank. Collective.
   [[nodiscard]] std::vector<std::string> host_names() const;
 
+  /// From here to `all_gather`: collective.
   void barrier() const;
   /// Text of rank 0 on all ranks.
   [[nodiscard]] std::string broadcast(std::string text) const;
@@ -52,9 +58,12 @@ class Communicator {
   [[nodiscard]] std::int64_t all_reduce_max(std::int64_t value) const;
   /// One text per rank, in rank order, on every rank.
   [[nodiscard]] std::vector<std::string> all_gather(const std::string& text) const;
-  /// Blocking point-to-point, of any size (split below 2^31 bytes).
-  void send(int to, int tag, std::span<const std::byte> bytes) const;
-  void receive(int from, int tag, std::span<std::byte> bytes) const;
+  /// Blocking point-to-point, of any size, in parts of `part_bytes` (the same on both sides).
+  void send(int to, int tag, std::span<const std::byte> bytes,
+            std::size_t part_bytes = kMessagePartBytes) const;
+  /// @throws MpiError naming both sizes if the message is not as long as `bytes`
+  void receive(int from, int tag, std::span<std::byte> bytes,
+               std::size_t part_bytes = kMessagePartBytes) const;
   /// The MPI_Comm, for io/hdf5_parallel_file and nobody else; points to an MPI_Comm.
   [[nodiscard]] const void* handle() const;
 
