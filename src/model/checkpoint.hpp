@@ -14,8 +14,8 @@ namespace btc {
 class Checkpoint final : public ModelSource {
  public:
   /// Opens the headers of all shards and checks every tensor the configuration asks for.
-  /// @throws InputError listing all problems: only .bin files, missing shard, missing or misshapen
-  ///         tensor, unreadable dtype
+  /// @throws InputError listing all problems: only .bin files, missing or damaged shard, missing
+  ///         or misshapen tensor, unreadable dtype
   static std::unique_ptr<Checkpoint> open(const std::filesystem::path& directory);
 
   [[nodiscard]] const ModelConfig& config() const override { return config_; }
@@ -27,14 +27,17 @@ class Checkpoint final : public ModelSource {
 
   /// The stored tensor. @throws FormatError if absent
   [[nodiscard]] const TensorView& tensor(const std::string& name) const;
-  /// XXH3-128 over (name, dtype, shape, bytes) of a block's tensors sorted by name; -1: the tensors
-  /// outside the blocks. Reads them.
+  /// XXH3-128 over one line (name, dtype, shape, XXH3-128 of the bytes) per tensor of a block,
+  /// sorted by name; -1: the tensors outside the blocks. Reads them.
   [[nodiscard]] std::string fingerprint(int block) const;
   /// The weight files, ascending by name.
   [[nodiscard]] std::vector<std::filesystem::path> files() const;
 
  private:
   Checkpoint(ModelConfig config, std::vector<SafetensorsFile> shards);
+  /// A whole tensor as fp32, checked to be finite; `block` (-1: none) is for the message.
+  [[nodiscard]] std::vector<float> values(const std::string& name, int block) const;
+
   ModelConfig config_;
   std::vector<SafetensorsFile> shards_;
 };
