@@ -1,0 +1,24 @@
+#pragma once
+/// Rotary position embedding: angles, and their cosines and sines.
+
+#include <cstddef>
+#include <vector>
+
+#include "common/matrix.hpp"
+#include "model/model_config.hpp"
+
+namespace btc {
+
+/// Angle per position of each pair of head entries [head_dim / 2]: theta^(-2i / head_dim), then the
+/// llama3 scaling, which leaves short wave lengths alone, divides long ones by `factor` and blends
+/// between. Computed in fp64, rounded once.
+std::vector<float> rotary_frequencies(const ModelConfig& config);
+
+/// cos and sin of position * frequency, in fp32 [positions, head_dim / 2].
+struct RotaryTable {
+  Matrix<float> cosine;
+  Matrix<float> sine;
+};
+RotaryTable rotary_table(const ModelConfig& config, std::size_t positions);
+
+}  // namespace btc

@@ -1,0 +1,68 @@
+#pragma once
+/// The arithmetic of one block and of the head on tensors, shared by the forward pass over a
+/// sequence and by sampling. Private to this module: only `*_torch.cpp` files include it.
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "common/matrix.hpp"
+#include "model/model_source.hpp"
+#include "model/rotary.hpp"
+
+namespace at {
+class Tensor;
+}
+
+namespace btc {
+
+/// Borrows a matrix as a tensor of the same shape. The matrix must outlive the tensor.
+at::Tensor borrow(MatrixView<const float> matrix);
+at::Tensor borrow(Matrix<float>& matrix);
+/// Copies a tensor [rows, cols] out.
+Matrix<float> to_matrix(const at::Tensor& tensor);
+
+/// Row-wise parts of a block: N rows are the tokens of a sequence, or one token of N sequences.
+class TransformerBlock {
+ public:
+  TransformerBlock(const ModelConfig& config, BlockWeights weights);
+  ~TransformerBlock();
+  TransformerBlock(TransformerBlock&&) noexcept;
+  TransformerBlock& operator=(TransformerBlock&&) noexcept;
+
+  [[nodiscard]] const ModelConfig& config() const;
+  /// Input of q, k and v: the norm of x [N, hidden].
+  [[nodiscard]] at::Tensor attention_input(const at::Tensor& x) const;
+  /// Input of gate and up.
+  [[nodiscard]] at::Tensor mlp_input(const at::Tensor& x) const;
+  /// Queries [N, heads, head_dim], keys and values [N, kv_heads, head_dim]; queries and keys
+  /// rotated by `cosine`, `sine`, which broadcast to [N, head_dim / 2].
+  void project(const at::Tensor& input, const at::Tensor& cosine, const at::Tensor& sine,
+               at::Tensor& q, at::Tensor& k, at::Tensor& v) const;
+  /// Input of down: silu(gate) * up.
+  [[nodiscard]] at::Tensor gated(const at::Tensor& input) const;
+  /// x + the Linear o or down of `input`.
+  [[nodiscard]] at::Tensor add_linear(const at::Tensor& x, LinearKind kind,
+                                      const at::Tensor& input) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Final norm and head.
+class TransformerHead {
+ public:
+  explicit TransformerHead(const ModelSource& model);
+  ~TransformerHead();
+  TransformerHead(TransformerHead&&) noexcept;
+  TransformerHead& operator=(TransformerHead&&) noexcept;
+  /// [N, hidden] -> [N, vocab]
+  [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace btc

@@ -1,0 +1,154 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/rsqrt.h>
+#include <ATen/ops/silu.h>
+
+#include <utility>
+
+#include "model/transformer.hpp"
+
+namespace btc {
+
+namespace {
+
+std::int64_t extent(std::size_t value) { return narrow<std::int64_t>(value); }
+
+at::Tensor borrow(const std::vector<float>& values) {
+  return borrow(MatrixView<const float>(values.data(), 1, values.size())).squeeze(0);
+}
+
+/// As the published models do it: normalise in fp32, then scale.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  return x * at::rsqrt(at::mean(x * x, -1, true) + eps) * weight;
+}
+
+/// Rotates entry i against entry i + half of each head. @param x [N, heads, head_dim]
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine) {
+  const std::int64_t half = x.size(-1) / 2;
+  const at::Tensor low = x.narrow(-1, 0, half);
+  const at::Tensor high = x.narrow(-1, half, half);
+  const at::Tensor c = cosine.unsqueeze(-2);
+  const at::Tensor s = sine.unsqueeze(-2);
+  return at::cat({low * c - high * s, high * c + low * s}, -1);
+}
+
+}  // namespace
+
+at::Tensor borrow(MatrixView<const float> matrix) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): from_blob takes no const; never written
+  auto* data = const_cast<float*>(matrix.data());
+  return at::from_blob(data, {extent(matrix.rows()), extent(matrix.cols())},
+                       {extent(matrix.stride()), 1}, at::kFloat);
+}
+
+at::Tensor borrow(Matrix<float>& matrix) { return borrow(std::as_const(matrix).view()); }
+
+Matrix<float> to_matrix(const at::Tensor& tensor) {
+  Matrix<float> matrix(narrow<std::size_t>(tensor.size(0)), narrow<std::size_t>(tensor.size(1)));
+  borrow(matrix).copy_(tensor);
+  return matrix;
+}
+
+struct TransformerBlock::State {
+  ModelConfig config;
+  BlockWeights weights;  ///< owns what the tensors borrow
+  std::array<at::Tensor, kLinearKinds.size()> linear;
+  std::array<at::Tensor, kLinearKinds.size()> bias;
+  at::Tensor input_norm, post_attention_norm, q_norm, k_norm;
+
+  State(ModelConfig model_config, BlockWeights block_weights)
+      : config(std::move(model_config)), weights(std::move(block_weights)) {
+    for (std::size_t i = 0; i < linear.size(); ++i) {
+      linear.at(i) = borrow(weights.linear.at(i));
+      if (!weights.bias.at(i).empty()) {
+        bias.at(i) = borrow(weights.bias.at(i));
+      }
+    }
+    input_norm = borrow(weights.input_norm);
+    post_attention_norm = borrow(weights.post_attention_norm);
+    if (config.qk_norm) {
+      q_norm = borrow(weights.q_norm);
+      k_norm = borrow(weights.k_norm);
+    }
+  }
+
+  [[nodiscard]] at::Tensor apply(LinearKind kind, const at::Tensor& input) const {
+    const at::Tensor& b = bias.at(index_of(kind));
+    return at::linear(input, linear.at(index_of(kind)),
+                      b.defined() ? std::optional<at::Tensor>(b) : std::nullopt);
+  }
+
+  [[nodiscard]] at::Tensor heads(LinearKind kind, const at::Tensor& input) const {
+    return apply(kind, input).view({input.size(0), -1, extent(config.head_dim)});
+  }
+};
+
+TransformerBlock::TransformerBlock(const ModelConfig& config, BlockWeights weights)
+    : state_(std::make_unique<State>(config, std::move(weights))) {}
+TransformerBlock::~TransformerBlock() = default;
+TransformerBlock::TransformerBlock(TransformerBlock&&) noexcept = default;
+TransformerBlock& TransformerBlock::operator=(TransformerBlock&&) noexcept = default;
+
+const ModelConfig& TransformerBlock::config() const { return state_->config; }
+
+at::Tensor TransformerBlock::attention_input(const at::Tensor& x) const {
+  return rms_norm(x, state_->input_norm, state_->config.norm_eps);
+}
+
+at::Tensor TransformerBlock::mlp_input(const at::Tensor& x) const {
+  return rms_norm(x, state_->post_attention_norm, state_->config.norm_eps);
+}
+
+void TransformerBlock::project(const at::Tensor& input, const at::Tensor& cosine,
+                               const at::Tensor& sine, at::Tensor& q, at::Tensor& k,
+                               at::Tensor& v) const {
+  q = state_->heads(LinearKind::kQ, input);
+  k = state_->heads(LinearKind::kK, input);
+  v = state_->heads(LinearKind::kV, input);
+  if (state_->config.qk_norm) {
+    q = rms_norm(q, state_->q_norm, state_->config.norm_eps);
+    k = rms_norm(k, state_->k_norm, state_->config.norm_eps);
+  }
+  q = rotate(q, cosine, sine);
+  k = rotate(k, cosine, sine);
+}
+
+at::Tensor TransformerBlock::gated(const at::Tensor& input) const {
+  return at::silu(state_->apply(LinearKind::kGate, input)) * state_->apply(LinearKind::kUp, input);
+}
+
+at::Tensor TransformerBlock::add_linear(const at::Tensor& x, LinearKind kind,
+                                        const at::Tensor& input) const {
+  return x + state_->apply(kind, input);
+}
+
+struct TransformerHead::State {
+  std::vector<float> norm_values;
+  Matrix<float> head_values;
+  double norm_eps;
+  at::Tensor norm, head;
+
+  explicit State(const ModelSource& model)
+      : norm_values(model.final_norm()),
+        head_values(model.head()),
+        norm_eps(model.config().norm_eps),
+        norm(borrow(norm_values)),
+        head(borrow(head_values)) {}
+};
+
+TransformerHead::TransformerHead(const ModelSource& model)
+    : state_(std::make_unique<State>(model)) {}
+TransformerHead::~TransformerHead() = default;
+TransformerHead::TransformerHead(TransformerHead&&) noexcept = default;
+TransformerHead& TransformerHead::operator=(TransformerHead&&) noexcept = default;
+
+at::Tensor TransformerHead::logits(const at::Tensor& hidden) const {
+  return at::linear(rms_norm(hidden, state_->norm, state_->norm_eps), state_->head);
+}
+
+}  // namespace btc
