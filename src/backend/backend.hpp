@@ -108,6 +108,9 @@ class ArbSession {
                             const PanelCode& code) = 0;
   /// Changes the weights right of the panel for the panel's quantized weights `q` [n, k].
   virtual void compensate(Panel panel, MatrixView<const float> q, Compensation kind) = 0;
+  /// |E U^-1|^2 = tr(E H E^T) with the damped H. The session's weights play no part.
+  /// @param e [n, m]
+  virtual double energy(MatrixView<const float> e) const = 0;
 };
 
 /// Opens sessions on one device.

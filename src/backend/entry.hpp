@@ -1,0 +1,78 @@
+#pragma once
+/// The fp32 arithmetic of one entry of a panel. Signs and codewords are decided by comparing these
+/// values, so every backend performs the same operations in the same order, none of them fused.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+
+namespace btc {
+
+/// Flip costs handed to a codeword search are at most this (exact in fp32).
+inline constexpr float kLargestCost = 16777216.0F;
+
+/// Scales of an entry outside the salient columns.
+struct EntryScale {
+  float alpha = 0;  ///< alpha[i, g] * alpha_col[j]
+  float mu = 0;
+};
+
+/// Scales of a row's salient entries.
+struct SalientScale {
+  float alpha = 0;     ///< of the first plane
+  float residual = 0;  ///< of the second plane
+  float mu = 0;
+};
+
+/// alpha * B + mu.
+inline float entry_value(const EntryScale& s, bool sign) {
+  return (sign ? s.alpha : -s.alpha) + s.mu;
+}
+
+/// alpha * B + residual * R + mu.
+inline float salient_value(const SalientScale& s, bool sign, bool residual) {
+  return ((sign ? s.alpha : -s.alpha) + (residual ? s.residual : -s.residual)) + s.mu;
+}
+
+/// Preferred sign of an entry; sign(0) = +1.
+inline bool entry_sign(float w, const EntryScale& s) { return w - s.mu >= 0.0F; }
+
+/// Second-plane sign for a given first one; the lower plane wins ties.
+inline bool salient_residual(float w, const SalientScale& s, bool sign) {
+  return std::fabs(w - salient_value(s, sign, true)) < std::fabs(w - salient_value(s, sign, false));
+}
+
+/// Distance to the nearer of the two values that a first-plane sign leaves.
+inline float salient_distance(float w, const SalientScale& s, bool sign) {
+  return std::min(std::fabs(w - salient_value(s, sign, false)),
+                  std::fabs(w - salient_value(s, sign, true)));
+}
+
+/// First-plane sign of the nearest of the four values; the lower plane wins ties.
+inline bool salient_sign(float w, const SalientScale& s) {
+  return salient_distance(w, s, true) < salient_distance(w, s, false);
+}
+
+/// A quarter of what flipping the preferred sign adds to h * error^2; h = 1 / U_jj^2.
+inline float entry_flip_cost(float w, const EntryScale& s, float h) {
+  return std::max((h * s.alpha) * std::fabs(w - s.mu), 0.0F);
+}
+
+inline float salient_flip_cost(float w, const SalientScale& s, float h) {
+  const float plus = salient_distance(w, s, true);
+  const float minus = salient_distance(w, s, false);
+  return (h * std::fabs((plus - minus) * (plus + minus))) * 0.25F;
+}
+
+/// Costs of one sub-vector as integers: the largest becomes `kLargestCost`, rounded to nearest,
+/// ties to even. Costs that are all (nearly) zero become zeros.
+inline void round_costs(std::span<const float> costs, std::span<std::int32_t> rounded) {
+  const float largest = *std::max_element(costs.begin(), costs.end());
+  const float scale = largest > 1e-30F ? kLargestCost / largest : 0.0F;
+  for (std::size_t b = 0; b < costs.size(); ++b) {
+    rounded[b] = static_cast<std::int32_t>(std::nearbyint(costs[b] * scale));
+  }
+}
+
+}  // namespace btc
