@@ -30,5 +30,7 @@ HessianFactor factor_hessian(Matrix<float>& h, double damping, Backend& backend)
 /// tr(E H E^T) for the undamped H, from its factor: |E U^-1|^2 - lambda |E|^2 - dead columns.
 /// @param e [n, m]
 double output_energy(MatrixView<const float> e, const HessianFactor& factor);
+/// The same from |E U^-1|^2, which `ArbSession::energy` computes on the device.
+double undamped_energy(double damped, MatrixView<const float> e, const HessianFactor& factor);
 
 }  // namespace btc

@@ -1,0 +1,143 @@
+#include "quant/panel_result.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/half.hpp"
+
+namespace btc {
+namespace {
+
+void round_row(Panel panel, std::size_t row, const char* name, std::span<float> values) {
+  for (float& value : values) {
+    BTC_REQUIRE(NumericError, std::isfinite(value), "panel at column ", panel.begin, ": ", name,
+                " of row ", row, " is ", value);
+    value = round_to_fp16(value);
+  }
+}
+
+void round_matrix(Panel panel, const char* name, Matrix<float>& values) {
+  for (std::size_t i = 0; i < values.rows(); ++i) {
+    round_row(panel, i, name, values.row(i));
+  }
+}
+
+/// Columns of `from` become those of `to` from column `at` on.
+template <typename T>
+void copy_columns(const Matrix<T>& from, std::size_t at, Matrix<T>& to) {
+  for (std::size_t i = 0; i < from.rows(); ++i) {
+    std::copy_n(from.row(i).begin(), from.cols(),
+                to.row(i).begin() + static_cast<std::ptrdiff_t>(at));
+  }
+}
+
+void copy_bits(const BitMatrix& from, std::size_t at, BitMatrix& to) {
+  for (std::size_t i = 0; i < from.rows(); ++i) {
+    for (std::size_t j = 0; j < from.cols(); ++j) {
+      to.set(i, at + j, from.get(i, j));
+    }
+  }
+}
+
+/// Allocates the scales that occur, for `blocks` blocks of scales.
+void allocate_scales(const std::vector<PanelResult>& panels, std::size_t blocks,
+                     QuantizedLinear& linear) {
+  const std::size_t groups = linear.groups;
+  linear.alpha = Matrix<float>(linear.rows, blocks * groups);
+  if (!panels.front().scales.mu.empty()) {
+    linear.mu = Matrix<float>(linear.rows, blocks * groups);
+  }
+  if (!panels.front().scales.alpha_col.empty()) {
+    linear.alpha_col.resize(linear.cols);
+  }
+  if (linear.salient_columns.empty()) {
+    return;
+  }
+  linear.salient_alpha = Matrix<float>(linear.rows, 2 * blocks);
+  const bool mean = std::any_of(panels.begin(), panels.end(),
+                                [](const PanelResult& p) { return !p.scales.salient_mu.empty(); });
+  if (mean) {
+    linear.salient_mu = Matrix<float>(linear.rows, blocks);
+  }
+}
+
+void copy_scales(const PanelScales& scales, std::size_t block, QuantizedLinear& linear) {
+  copy_columns(scales.alpha, block * linear.groups, linear.alpha);
+  if (!scales.mu.empty()) {
+    copy_columns(scales.mu, block * linear.groups, linear.mu);
+  }
+  if (!scales.salient_alpha.empty() && !linear.salient_alpha.empty()) {
+    copy_columns(scales.salient_alpha, 2 * block, linear.salient_alpha);
+  }
+  for (std::size_t i = 0; i < scales.salient_mu.size(); ++i) {
+    linear.salient_mu(i, block) = scales.salient_mu[i];
+  }
+}
+
+}  // namespace
+
+void round_scales(Panel panel, PanelScales& scales) {
+  round_matrix(panel, "alpha", scales.alpha);
+  round_matrix(panel, "mu", scales.mu);
+  round_matrix(panel, "salient alpha", scales.salient_alpha);
+  round_row(panel, 0, "salient mu", scales.salient_mu);
+  round_row(panel, 0, "alpha_col", scales.alpha_col);
+}
+
+QuantizedLinear assemble(const std::vector<PanelResult>& panels, std::size_t rows, std::size_t cols,
+                         int vector_length, bool whole_row) {
+  QuantizedLinear linear;
+  linear.rows = rows;
+  linear.cols = cols;
+  linear.panel = whole_row ? cols : panels.front().panel.width();
+  linear.groups = panels.front().groups.count;
+  linear.vector_length = vector_length;
+  for (const PanelResult& p : panels) {
+    for (const std::uint32_t j : p.groups.salient) {
+      linear.salient_columns.push_back(narrow<std::uint32_t>(p.panel.begin + j));
+    }
+  }
+  linear.signs = BitMatrix(rows, cols);
+  linear.residual = BitMatrix(rows, linear.salient_columns.size());
+  if (vector_length > 0) {
+    linear.index =
+        Matrix<std::uint32_t>(rows, ceil_div(cols, static_cast<std::size_t>(vector_length)));
+  }
+  if (linear.groups > 1) {
+    linear.group = Matrix<std::uint8_t>(rows, cols);
+  }
+  allocate_scales(panels, whole_row ? 1 : panels.size(), linear);
+  std::size_t salient = 0;
+  for (std::size_t b = 0; b < panels.size(); ++b) {
+    const PanelResult& p = panels[b];
+    copy_bits(p.code.signs, p.panel.begin, linear.signs);
+    copy_bits(p.code.residual, salient, linear.residual);
+    salient += p.groups.salient.size();
+    if (vector_length > 0) {
+      copy_columns(p.code.index, p.panel.begin / static_cast<std::size_t>(vector_length),
+                   linear.index);
+    }
+    if (linear.groups > 1) {
+      copy_columns(p.code.group, p.panel.begin, linear.group);
+    }
+    if (!p.scales.alpha_col.empty()) {
+      std::copy(p.scales.alpha_col.begin(), p.scales.alpha_col.end(),
+                linear.alpha_col.begin() + static_cast<std::ptrdiff_t>(p.panel.begin));
+    }
+    if (b == 0 || !whole_row) {
+      copy_scales(p.scales, b, linear);
+    }
+  }
+  return linear;
+}
+
+Matrix<float> assemble_targets(const std::vector<PanelResult>& panels, std::size_t rows,
+                               std::size_t cols) {
+  Matrix<float> targets(rows, cols);
+  for (const PanelResult& p : panels) {
+    copy_columns(p.code.target, p.panel.begin, targets);
+  }
+  return targets;
+}
+
+}  // namespace btc

@@ -1,0 +1,87 @@
+#include "quant/params.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "common/error.hpp"
+#include "common/pattern.hpp"
+
+namespace btc {
+namespace {
+
+void check_binarize(const BinarizeParams& p) {
+  BTC_REQUIRE(ConfigError, p.iterations >= 0, "binarize.iterations: got ", p.iterations,
+              ", expected >= 0");
+  BTC_REQUIRE(ConfigError, p.split_points >= 0 && p.split_points <= 3,
+              "binarize.split_points: got ", p.split_points, ", expected 0..3");
+  BTC_REQUIRE(ConfigError, p.panel >= 1, "binarize.panel: got ", p.panel, ", expected >= 1");
+  BTC_REQUIRE(ConfigError, p.damping > 0 && p.damping <= 1, "binarize.damping: got ", p.damping,
+              ", expected a value in (0, 1]");
+  BTC_REQUIRE(ConfigError, p.salient_fraction >= 0 && p.salient_fraction <= 1,
+              "binarize.salient_fraction: got ", p.salient_fraction, ", expected 0..1");
+  const bool by_fraction = p.split_rule == SplitRule::kFraction;
+  const std::size_t shares = by_fraction ? static_cast<std::size_t>(p.split_points) : 0;
+  BTC_REQUIRE(ConfigError, p.group_fractions.size() == shares, "binarize.group_fractions: got ",
+              p.group_fractions.size(), " shares, expected ", shares,
+              by_fraction ? " (binarize.split_points)" : " (split_rule is not fraction)");
+  for (const double share : p.group_fractions) {
+    BTC_REQUIRE(ConfigError, share > 0 && share < 1, "binarize.group_fractions: got ", share,
+                ", expected a value between 0 and 1");
+  }
+  const double sum = std::accumulate(p.group_fractions.begin(), p.group_fractions.end(), 0.0);
+  BTC_REQUIRE(ConfigError, sum < 1, "binarize.group_fractions: the shares add up to ", sum,
+              ", expected less than 1");
+}
+
+}  // namespace
+
+std::size_t codebook_size(const CodebookParams& params) {
+  BTC_REQUIRE(ConfigError,
+              params.vector_length >= kMinVectorLength && params.vector_length <= kMaxVectorLength,
+              "codebook.vector_length: got ", params.vector_length, ", expected ", kMinVectorLength,
+              "..", kMaxVectorLength);
+  BTC_REQUIRE(ConfigError, params.target_bits.has_value() != params.centroids.has_value(),
+              "codebook: give exactly one of target_bits and centroids, got ",
+              params.centroids ? "both" : "none");
+  const std::int64_t most = std::int64_t{1} << std::min(params.vector_length, 20);
+  if (params.centroids) {
+    BTC_REQUIRE(ConfigError, *params.centroids >= 1 && *params.centroids <= most,
+                "codebook.centroids: got ", *params.centroids, ", expected 1..", most,
+                " for v = ", params.vector_length);
+    return static_cast<std::size_t>(*params.centroids);
+  }
+  const double bits = *params.target_bits;
+  BTC_REQUIRE(ConfigError, bits > 0 && bits <= 1, "codebook.target_bits: got ", bits,
+              ", expected a value in (0, 1]");
+  const double size = std::floor(std::exp2(bits * params.vector_length));
+  BTC_REQUIRE(ConfigError, size <= static_cast<double>(most), "codebook.target_bits: ", bits,
+              " at v = ", params.vector_length, " needs ", size, " codewords, at most ", most,
+              " are supported");
+  return static_cast<std::size_t>(size);
+}
+
+std::size_t panel_width(const BinarizeParams& binarize,
+                        const std::optional<CodebookParams>& codebook) {
+  const auto panel = static_cast<std::size_t>(binarize.panel);
+  if (!codebook) {
+    return panel;
+  }
+  const auto v = static_cast<std::size_t>(codebook->vector_length);
+  return panel / v * v;
+}
+
+void check_params(const BinarizeParams& binarize, const std::optional<CodebookParams>& codebook) {
+  check_binarize(binarize);
+  if (!codebook) {
+    return;
+  }
+  codebook_size(*codebook);
+  BTC_REQUIRE(ConfigError, codebook->iterations >= 0, "codebook.iterations: got ",
+              codebook->iterations, ", expected >= 0");
+  BTC_REQUIRE(ConfigError, binarize.panel >= codebook->vector_length, "binarize.panel: got ",
+              binarize.panel,
+              ", expected at least codebook.vector_length = ", codebook->vector_length);
+}
+
+}  // namespace btc

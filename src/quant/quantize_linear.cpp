@@ -1,0 +1,303 @@
+#include "quant/quantize_linear.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/half.hpp"
+#include "quant/panel_result.hpp"
+#include "quant/row_scales.hpp"
+#include "quant/saliency.hpp"
+#include "quant/split_points.hpp"
+
+namespace btc {
+namespace {
+
+/// Settings of one call.
+struct Settings {
+  const HessianFactor& factor;
+  const BinarizeParams& binarize;
+  const std::optional<CodebookParams>& codebook;
+  const CodewordSearch* codewords;
+  const std::optional<std::vector<std::uint32_t>>& salient;
+  Backend& backend;
+
+  [[nodiscard]] bool whole_row() const { return binarize.scales == ScaleLayout::kRow; }
+  /// Columns decided together: the vector length, or single columns where signs stay free.
+  [[nodiscard]] std::size_t chunk() const {
+    return codebook ? static_cast<std::size_t>(codebook->vector_length) : 1;
+  }
+  [[nodiscard]] bool after_loop() const {
+    return codewords != nullptr && codebook->encode == EncodeMode::kPost;
+  }
+  [[nodiscard]] bool refit() const { return codewords != nullptr && codebook->refit; }
+};
+
+/// Whole-row scales and what the panels take from them.
+struct RowPlan {
+  std::vector<PanelGroups> groups;  // of each panel
+  Matrix<float> thresholds;         // [n, s] on |w|, or empty
+  RowScales scales;                 // fp16 values
+};
+
+Matrix<float> checked_copy(MatrixView<const float> weight, const HessianFactor& factor) {
+  BTC_CHECK(weight.cols() == factor.u.cols(), "W has ", weight.cols(), " columns, U ",
+            factor.u.cols());
+  BTC_REQUIRE(InputError, weight.rows() > 0 && weight.cols() > 0, "weight is [", weight.rows(),
+              ", ", weight.cols(), "], expected at least one row and column");
+  Matrix<float> w(weight.rows(), weight.cols());
+  for (std::size_t i = 0; i < w.rows(); ++i) {
+    for (std::size_t j = 0; j < w.cols(); ++j) {
+      BTC_REQUIRE(NumericError, std::isfinite(weight(i, j)), "weight (", i, ", ", j, ") is ",
+                  weight(i, j), ", expected a finite number");
+      w(i, j) = weight(i, j);
+    }
+    for (const std::uint32_t j : factor.dead_columns) {
+      w(i, j) = 0;
+    }
+  }
+  return w;
+}
+
+std::vector<Panel> cut_panels(std::size_t cols, std::size_t width) {
+  std::vector<Panel> panels;
+  for (std::size_t begin = 0; begin < cols; begin += width) {
+    panels.push_back({begin, std::min(begin + width, cols)});
+  }
+  return panels;
+}
+
+std::vector<std::uint32_t> salient_of(ArbSession& session, Panel panel, const Matrix<float>& metric,
+                                      const Settings& settings) {
+  if (!settings.salient) {
+    return find_salient_columns(session, panel, metric, settings.binarize);
+  }
+  std::vector<std::uint32_t> columns;
+  for (const std::uint32_t j : *settings.salient) {
+    if (j >= panel.begin && j < panel.end) {
+      columns.push_back(narrow<std::uint32_t>(j - panel.begin));
+    }
+  }
+  return columns;
+}
+
+/// Salient columns of a panel, and its groups where they are found by the metric.
+PanelGroups metric_groups(ArbSession& session, Panel panel, const Matrix<float>& w,
+                          const Settings& settings) {
+  const Matrix<float> metric = saliency_metric(w.view(), panel, settings.factor.u.view());
+  PanelGroups groups = ungrouped(w.rows(), w.cols(), salient_of(session, panel, metric, settings));
+  groups.count = static_cast<std::size_t>(settings.binarize.split_points) + 1;
+  if (!groups_by_magnitude(settings.binarize)) {
+    split_by_metric(session, panel, metric, settings.binarize, groups);
+  }
+  return groups;
+}
+
+std::vector<float> importance(const HessianFactor& factor) {
+  std::vector<float> h(factor.u.cols());
+  for (std::size_t j = 0; j < h.size(); ++j) {
+    h[j] = 1.0F / (factor.u(j, j) * factor.u(j, j));
+  }
+  return h;
+}
+
+void round_row_scales(std::size_t cols, RowScales& scales) {
+  PanelScales values{std::move(scales.alpha),
+                     {},
+                     std::move(scales.salient_alpha),
+                     {},
+                     std::move(scales.alpha_col)};
+  round_scales({0, cols}, values);
+  scales = {std::move(values.alpha), std::move(values.salient_alpha), std::move(values.alpha_col)};
+}
+
+RowPlan plan_rows(ArbSession& session, const Matrix<float>& w, const std::vector<Panel>& panels,
+                  const Settings& settings) {
+  RowPlan plan;
+  Matrix<std::uint8_t> group(w.rows(), w.cols());
+  for (const Panel panel : panels) {
+    plan.groups.push_back(metric_groups(session, panel, session.weights(panel), settings));
+    for (std::size_t i = 0; i < w.rows(); ++i) {
+      const auto row = plan.groups.back().group.row(i);
+      std::copy(row.begin(), row.end(),
+                group.row(i).begin() + static_cast<std::ptrdiff_t>(panel.begin));
+    }
+  }
+  if (groups_by_magnitude(settings.binarize)) {
+    plan.thresholds = magnitude_thresholds(w.view(), group.view(), settings.binarize);
+    group_by_thresholds(w.view(), plan.thresholds.view(), group.view());
+  }
+  const std::vector<float> h = importance(settings.factor);
+  plan.scales = fit_row_scales({w.view(), group.view(), plan.groups.front().count, h},
+                               settings.binarize.iterations);
+  round_row_scales(w.cols(), plan.scales);
+  return plan;
+}
+
+/// The part of whole-row scales that a panel decodes with.
+PanelScales scales_of(const RowScales& rows, Panel panel) {
+  PanelScales scales;
+  scales.alpha = rows.alpha;
+  scales.salient_alpha = rows.salient_alpha;
+  const auto begin = rows.alpha_col.begin();
+  scales.alpha_col.assign(begin + static_cast<std::ptrdiff_t>(panel.begin),
+                          begin + static_cast<std::ptrdiff_t>(panel.end));
+  return scales;
+}
+
+EncodeRule loop_rule(const Settings& settings, const Matrix<float>& thresholds) {
+  EncodeRule rule;
+  rule.chunk = settings.chunk();
+  rule.compensation = settings.binarize.compensation;
+  rule.codewords = settings.after_loop() ? nullptr : settings.codewords;
+  rule.assignment = settings.codebook ? settings.codebook->assignment : Assignment::kWeighted;
+  rule.group_thresholds = thresholds.view();
+  return rule;
+}
+
+void refit_panel(ArbSession& session, PanelResult& result) {
+  result.scales = session.refit(result.panel, result.groups, result.scales, result.code);
+  round_scales(result.panel, result.scales);
+}
+
+/// Groups, scales and signs of one panel, from the session's current weights.
+PanelResult binarize_panel(ArbSession& session, Panel panel, std::size_t number,
+                           const RowPlan* plan, const Settings& settings) {
+  PanelResult result;
+  result.panel = panel;
+  Matrix<float> thresholds;
+  if (plan != nullptr) {
+    result.groups = plan->groups[number];
+    result.scales = scales_of(plan->scales, panel);
+    thresholds = plan->thresholds;
+  } else {
+    const Matrix<float> w = session.weights(panel);
+    result.groups = metric_groups(session, panel, w, settings);
+    if (groups_by_magnitude(settings.binarize)) {
+      thresholds = magnitude_thresholds(w.view(), result.groups.group.view(), settings.binarize);
+      group_by_thresholds(w.view(), thresholds.view(), result.groups.group.view());
+    }
+    result.scales = session.fit(w.view(), result.groups,
+                                {settings.binarize.method, settings.binarize.iterations});
+    round_scales(panel, result.scales);
+  }
+  result.code =
+      session.encode(panel, result.groups, result.scales, loop_rule(settings, thresholds));
+  if (settings.refit() && !settings.after_loop() && plan == nullptr) {
+    refit_panel(session, result);
+  }
+  return result;
+}
+
+/// Replaces free signs by codewords, on the targets that the loop left.
+void encode_after_loop(std::vector<PanelResult>& panels, const Matrix<float>& targets,
+                       const Settings& settings) {
+  const auto session = settings.backend.open_arb(targets.view(), settings.factor.u.view());
+  EncodeRule rule;
+  rule.chunk = settings.chunk();
+  rule.compensation = Compensation::kNone;
+  rule.codewords = settings.codewords;
+  rule.assignment = settings.codebook->assignment;
+  for (PanelResult& result : panels) {
+    result.groups.group = result.code.group;
+    result.code = session->encode(result.panel, result.groups, result.scales, rule);
+  }
+}
+
+/// Least-squares whole-row scales for the signs of all panels.
+void refit_rows(std::vector<PanelResult>& panels, const Matrix<float>& targets,
+                const Settings& settings) {
+  const QuantizedLinear linear = assemble(panels, targets.rows(), targets.cols(), 0, true);
+  Matrix<std::uint8_t> group(targets.rows(), targets.cols());
+  for (const PanelResult& result : panels) {
+    for (std::size_t i = 0; i < targets.rows(); ++i) {
+      const auto row = result.code.group.row(i);
+      std::copy(row.begin(), row.end(),
+                group.row(i).begin() + static_cast<std::ptrdiff_t>(result.panel.begin));
+    }
+  }
+  const std::vector<float> h = importance(settings.factor);
+  RowScales scales = refit_row_scales({targets.view(), group.view(), linear.groups, h},
+                                      linear.signs, linear.residual, settings.binarize.iterations);
+  round_row_scales(targets.cols(), scales);
+  for (PanelResult& result : panels) {
+    result.scales = scales_of(scales, result.panel);
+  }
+}
+
+std::vector<double> group_shares(const std::vector<PanelResult>& panels) {
+  std::vector<double> share(panels.front().groups.count, 0.0);
+  double total = 0;
+  for (const PanelResult& result : panels) {
+    for (const std::uint8_t g : result.code.group.values()) {
+      if (g != kSalientGroup) {
+        share[g] += 1;
+        total += 1;
+      }
+    }
+  }
+  for (double& value : share) {
+    value = total > 0 ? value / total : 0;
+  }
+  return share;
+}
+
+double relative_error(const ArbSession& session, const Matrix<float>& w,
+                      const QuantizedLinear& linear, const HessianFactor& factor) {
+  Matrix<float> error = dequantize(linear);
+  for (std::size_t e = 0; e < error.size(); ++e) {
+    error.values()[e] = w.values()[e] - error.values()[e];
+  }
+  const double energy = undamped_energy(session.energy(w.view()), w.view(), factor);
+  const double lost = undamped_energy(session.energy(error.view()), error.view(), factor);
+  return energy > 0 ? lost / energy : 0;
+}
+
+}  // namespace
+
+QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFactor& factor,
+                               const BinarizeParams& binarize,
+                               const std::optional<CodebookParams>& codebook,
+                               const CodewordSearch* codewords,
+                               const std::optional<std::vector<std::uint32_t>>& salient,
+                               Backend& backend) {
+  check_params(binarize, codebook);
+  BTC_CHECK(
+      codewords == nullptr || (codebook && codewords->vector_length() == codebook->vector_length),
+      "codewords do not fit the codebook's vector length");
+  const Settings settings{factor, binarize, codebook, codewords, salient, backend};
+  const Matrix<float> w = checked_copy(weight, factor);
+  const auto session = backend.open_arb(w.view(), factor.u.view());
+  const std::vector<Panel> panels = cut_panels(w.cols(), panel_width(binarize, codebook));
+
+  std::optional<RowPlan> plan;
+  if (settings.whole_row()) {
+    plan = plan_rows(*session, w, panels, settings);
+  }
+  std::vector<PanelResult> results;
+  for (std::size_t p = 0; p < panels.size(); ++p) {
+    results.push_back(binarize_panel(*session, panels[p], p, plan ? &*plan : nullptr, settings));
+    const PanelResult& result = results.back();
+    const Matrix<float> q = dequantize_panel(result.scales, result.groups, result.code);
+    session->compensate(panels[p], q.view(), binarize.compensation);
+  }
+  if (settings.after_loop() || (settings.refit() && plan)) {
+    const Matrix<float> targets = assemble_targets(results, w.rows(), w.cols());
+    if (settings.after_loop()) {
+      encode_after_loop(results, targets, settings);
+    }
+    if (settings.refit() && plan) {
+      refit_rows(results, targets, settings);
+    } else if (settings.refit()) {
+      std::for_each(results.begin(), results.end(),
+                    [&](PanelResult& result) { refit_panel(*session, result); });
+    }
+  }
+  QuantizeResult result;
+  const int length = codewords != nullptr ? codewords->vector_length() : 0;
+  result.linear = assemble(results, w.rows(), w.cols(), length, settings.whole_row());
+  result.relative_error = relative_error(*session, w, result.linear, factor);
+  result.group_share = group_shares(results);
+  return result;
+}
+
+}  // namespace btc

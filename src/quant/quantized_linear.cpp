@@ -1,0 +1,82 @@
+#include "quant/quantized_linear.hpp"
+
+#include <algorithm>
+
+#include "backend/entry.hpp"
+
+namespace btc {
+namespace {
+
+/// One row of `linear` into `q`.
+void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<float> q) {
+  std::size_t rank = 0;
+  for (std::size_t j = 0; j < linear.cols; ++j) {
+    const std::size_t b = j / linear.panel;
+    if (rank < linear.salient_columns.size() && linear.salient_columns[rank] == j) {
+      const SalientScale scale{linear.salient_alpha(i, 2 * b), linear.salient_alpha(i, 2 * b + 1),
+                               linear.salient_mu.empty() ? 0.0F : linear.salient_mu(i, b)};
+      q[j] = salient_value(scale, linear.signs.get(i, j), linear.residual.get(i, rank++));
+      continue;
+    }
+    const std::size_t g = linear.group.empty() ? 0 : linear.group(i, j);
+    const float alpha = linear.alpha(i, b * linear.groups + g);
+    const EntryScale scale{linear.alpha_col.empty() ? alpha : alpha * linear.alpha_col[j],
+                           linear.mu.empty() ? 0.0F : linear.mu(i, b * linear.groups + g)};
+    q[j] = entry_value(scale, linear.signs.get(i, j));
+  }
+}
+
+}  // namespace
+
+Matrix<float> dequantize(const QuantizedLinear& linear) {
+  Matrix<float> q(linear.rows, linear.cols);
+  for (std::size_t i = 0; i < linear.rows; ++i) {
+    dequantize_row(linear, i, q.row(i));
+  }
+  return q;
+}
+
+PatternHistogram pattern_histogram(const BitMatrix& signs, int vector_length) {
+  BTC_CHECK(vector_length >= kMinVectorLength && vector_length <= kMaxVectorLength,
+            "vector length ", vector_length);
+  std::vector<std::uint32_t> table(std::size_t{1} << static_cast<unsigned>(vector_length), 0);
+  const auto v = static_cast<std::size_t>(vector_length);
+  for (std::size_t i = 0; i < signs.rows(); ++i) {
+    for (std::size_t j = 0; j < signs.cols(); j += v) {
+      ++table[signs.pattern(i, j, vector_length)];
+    }
+  }
+  PatternHistogram result;
+  result.vector_length = vector_length;
+  for (std::size_t p = 0; p < table.size(); ++p) {
+    if (table[p] != 0) {
+      result.patterns.push_back(static_cast<Pattern>(p));
+      result.counts.push_back(table[p]);
+    }
+  }
+  return result;
+}
+
+PatternHistogram merge_histograms(const std::vector<PatternHistogram>& histograms) {
+  PatternHistogram result;
+  for (const PatternHistogram& next : histograms) {
+    BTC_CHECK(result.vector_length == 0 || next.vector_length == result.vector_length,
+              "histograms of length ", result.vector_length, " and ", next.vector_length);
+    PatternHistogram sum;
+    sum.vector_length = next.vector_length;
+    std::size_t a = 0;
+    std::size_t b = 0;
+    while (a < result.patterns.size() || b < next.patterns.size()) {
+      const bool take_a = b == next.patterns.size() ||
+                          (a < result.patterns.size() && result.patterns[a] <= next.patterns[b]);
+      const bool take_b = a == result.patterns.size() ||
+                          (b < next.patterns.size() && next.patterns[b] <= result.patterns[a]);
+      sum.patterns.push_back(take_a ? result.patterns[a] : next.patterns[b]);
+      sum.counts.push_back((take_a ? result.counts[a++] : 0) + (take_b ? next.counts[b++] : 0));
+    }
+    result = std::move(sum);
+  }
+  return result;
+}
+
+}  // namespace btc

@@ -1,0 +1,217 @@
+#include "quant/row_scales.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "backend/entry.hpp"
+#include "backend/panel.hpp"
+
+namespace btc {
+namespace {
+
+/// B * target of every entry outside the salient columns, zeros inside.
+using Projection = Matrix<float>;
+
+/// Alternating least squares of alpha and alpha_col.
+void solve_product(const RowProblem& problem, const Projection& projected, int iterations,
+                   RowScales& scales) {
+  const std::size_t rows = projected.rows();
+  const std::size_t cols = projected.cols();
+  scales.alpha = Matrix<float>(rows, problem.groups);
+  std::vector<double> column(cols, 1.0);
+  std::vector<double> above(problem.groups);
+  std::vector<double> below(problem.groups);
+  std::vector<double> column_above(cols);
+  std::vector<double> column_below(cols);
+  for (int sweep = 0; sweep <= iterations; ++sweep) {
+    std::fill(column_above.begin(), column_above.end(), 0.0);
+    std::fill(column_below.begin(), column_below.end(), 0.0);
+    for (std::size_t i = 0; i < rows; ++i) {
+      std::fill(above.begin(), above.end(), 0.0);
+      std::fill(below.begin(), below.end(), 0.0);
+      for (std::size_t j = 0; j < cols; ++j) {
+        const std::uint8_t g = problem.group(i, j);
+        if (g != kSalientGroup) {
+          const double weight = static_cast<double>(problem.importance[j]) * column[j];
+          above[g] += weight * static_cast<double>(projected(i, j));
+          below[g] += weight * column[j];
+        }
+      }
+      for (std::size_t g = 0; g < problem.groups; ++g) {
+        scales.alpha(i, g) = below[g] > 0 ? static_cast<float>(above[g] / below[g]) : 0.0F;
+      }
+      for (std::size_t j = 0; j < cols; ++j) {
+        const std::uint8_t g = problem.group(i, j);
+        if (g != kSalientGroup) {
+          const auto alpha = static_cast<double>(scales.alpha(i, g));
+          column_above[j] += alpha * static_cast<double>(projected(i, j));
+          column_below[j] += alpha * alpha;
+        }
+      }
+    }
+    for (std::size_t j = 0; j < cols && sweep < iterations; ++j) {
+      column[j] = column_below[j] > 0 ? column_above[j] / column_below[j] : 1.0;
+    }
+  }
+  scales.alpha_col.assign(column.begin(), column.end());
+}
+
+/// The factor that alpha and alpha_col can exchange: alpha_col gets mean 1.
+void normalise(const RowProblem& problem, RowScales& scales) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (std::size_t j = 0; j < scales.alpha_col.size(); ++j) {
+    const bool salient = problem.group.rows() > 0 && problem.group(0, j) == kSalientGroup;
+    sum += salient ? 0.0 : static_cast<double>(scales.alpha_col[j]);
+    count += salient ? 0 : 1;
+  }
+  const double mean = count > 0 ? sum / static_cast<double>(count) : 1.0;
+  if (!(mean > 0)) {
+    return;
+  }
+  for (std::size_t j = 0; j < scales.alpha_col.size(); ++j) {
+    const bool salient = problem.group.rows() > 0 && problem.group(0, j) == kSalientGroup;
+    const auto scale = static_cast<double>(scales.alpha_col[j]);
+    scales.alpha_col[j] = salient ? 1.0F : static_cast<float>(scale / mean);
+  }
+  for (float& alpha : scales.alpha.values()) {
+    alpha = static_cast<float>(static_cast<double>(alpha) * mean);
+  }
+}
+
+/// A row's salient entries.
+struct SalientRow {
+  std::vector<float> target;
+  std::vector<double> importance;
+  std::vector<bool> sign;
+  std::vector<bool> residual;
+};
+
+/// Weighted least squares of both plane scales; a plane that adds nothing gets 0.
+SalientScale solve_planes(const SalientRow& row) {
+  double h = 0;
+  double cross = 0;
+  double b1 = 0;
+  double b2 = 0;
+  for (std::size_t q = 0; q < row.target.size(); ++q) {
+    const double weight = row.importance[q];
+    const double weighted = weight * static_cast<double>(row.target[q]);
+    h += weight;
+    cross += row.sign[q] == row.residual[q] ? weight : -weight;
+    b1 += row.sign[q] ? weighted : -weighted;
+    b2 += row.residual[q] ? weighted : -weighted;
+  }
+  const double determinant = h * h - cross * cross;
+  if (!(determinant > 1e-12 * h * h)) {
+    return {h > 0 ? static_cast<float>(b1 / h) : 0.0F, 0.0F, 0.0F};
+  }
+  return {static_cast<float>((h * b1 - cross * b2) / determinant),
+          static_cast<float>((h * b2 - cross * b1) / determinant), 0.0F};
+}
+
+void choose_planes(SalientRow& row, const SalientScale& scale) {
+  for (std::size_t q = 0; q < row.target.size(); ++q) {
+    row.sign[q] = salient_sign(row.target[q], scale);
+    row.residual[q] = salient_residual(row.target[q], scale, row.sign[q]);
+  }
+}
+
+SalientRow salient_row(const RowProblem& problem, std::size_t i) {
+  SalientRow row;
+  for (std::size_t j = 0; j < problem.target.cols(); ++j) {
+    if (problem.group(i, j) == kSalientGroup) {
+      row.target.push_back(problem.target(i, j));
+      row.importance.push_back(static_cast<double>(problem.importance[j]));
+    }
+  }
+  row.sign.resize(row.target.size());
+  row.residual.resize(row.target.size());
+  return row;
+}
+
+/// Plain two-plane residual start: mean |w|, then mean ||w| - mean|.
+SalientScale plain_planes(const SalientRow& row) {
+  double first = 0;
+  double second = 0;
+  const auto count = static_cast<double>(row.target.size());
+  for (const float w : row.target) {
+    first += std::fabs(static_cast<double>(w)) / count;
+  }
+  for (const float w : row.target) {
+    second += std::fabs(std::fabs(static_cast<double>(w)) - first) / count;
+  }
+  return {static_cast<float>(first), static_cast<float>(second), 0.0F};
+}
+
+bool has_salient(const RowProblem& problem) {
+  if (problem.group.rows() == 0) {
+    return false;
+  }
+  const auto row = problem.group.row(0);
+  return std::find(row.begin(), row.end(), kSalientGroup) != row.end();
+}
+
+}  // namespace
+
+RowScales fit_row_scales(const RowProblem& problem, int iterations) {
+  const std::size_t rows = problem.target.rows();
+  Projection projected(rows, problem.target.cols());
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < projected.cols(); ++j) {
+      projected(i, j) = std::fabs(problem.target(i, j));
+    }
+  }
+  RowScales scales;
+  solve_product(problem, projected, iterations, scales);
+  normalise(problem, scales);
+  if (!has_salient(problem)) {
+    return scales;
+  }
+  scales.salient_alpha = Matrix<float>(rows, 2);
+  for (std::size_t i = 0; i < rows; ++i) {
+    SalientRow row = salient_row(problem, i);
+    SalientScale scale = plain_planes(row);
+    for (int sweep = 0; sweep < iterations; ++sweep) {
+      choose_planes(row, scale);
+      scale = solve_planes(row);
+    }
+    scales.salient_alpha(i, 0) = scale.alpha;
+    scales.salient_alpha(i, 1) = scale.residual;
+  }
+  return scales;
+}
+
+RowScales refit_row_scales(const RowProblem& problem, const BitMatrix& signs,
+                           const BitMatrix& residual, int iterations) {
+  const std::size_t rows = problem.target.rows();
+  Projection projected(rows, problem.target.cols());
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < projected.cols(); ++j) {
+      projected(i, j) = signs.sign(i, j) * problem.target(i, j);
+    }
+  }
+  RowScales scales;
+  solve_product(problem, projected, iterations, scales);
+  normalise(problem, scales);
+  if (!has_salient(problem)) {
+    return scales;
+  }
+  scales.salient_alpha = Matrix<float>(rows, 2);
+  for (std::size_t i = 0; i < rows; ++i) {
+    SalientRow row = salient_row(problem, i);
+    std::size_t rank = 0;
+    for (std::size_t j = 0; j < projected.cols(); ++j) {
+      if (problem.group(i, j) == kSalientGroup) {
+        row.sign[rank] = signs.get(i, j);
+        row.residual[rank] = residual.get(i, rank);
+        ++rank;
+      }
+    }
+    const SalientScale scale = solve_planes(row);
+    scales.salient_alpha(i, 0) = scale.alpha;
+    scales.salient_alpha(i, 1) = scale.residual;
+  }
+  return scales;
+}
+
+}  // namespace btc

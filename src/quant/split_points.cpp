@@ -1,0 +1,263 @@
+#include "quant/split_points.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "quant/quantiles.hpp"
+#include "quant/saliency.hpp"
+
+namespace btc {
+namespace {
+
+/// Reconstruction of group `g` of `metric`, added to `fixed`.
+void fix_group(ArbSession& session, const Matrix<float>& metric, const PanelGroups& groups,
+               std::uint8_t g, int iterations, SplitState& state) {
+  const PanelScales scales = session.fit(metric.view(), groups, {FitRule::kArb, iterations});
+  const PanelCode code = nearest_signs(metric.view(), groups, scales);
+  const Matrix<float> reconstruction = dequantize_panel(scales, groups, code);
+  for (std::size_t i = 0; i < metric.rows(); ++i) {
+    for (std::size_t j = 0; j < metric.cols(); ++j) {
+      if (groups.group(i, j) == g) {
+        state.fixed(i, j) = reconstruction(i, j);
+        state.available(i, j) = 0;
+      }
+    }
+  }
+}
+
+std::vector<float> candidate_thresholds(const Matrix<float>& metric, const SplitState& state) {
+  std::vector<float> values(metric.size());
+  for (std::size_t e = 0; e < values.size(); ++e) {
+    values[e] = state.available.values()[e] != 0 ? metric.values()[e] : 0.0F;
+  }
+  const auto levels = quantile_levels();
+  return quantiles(values, levels);
+}
+
+/// Two groups: 1 holds the available entries from the threshold on.
+PanelGroups cut(const Matrix<float>& metric, const SplitState& state, float threshold) {
+  PanelGroups groups;
+  groups.count = 2;
+  groups.group = Matrix<std::uint8_t>(metric.rows(), metric.cols(), 0);
+  for (std::size_t e = 0; e < metric.size(); ++e) {
+    const bool upper = state.available.values()[e] != 0 && metric.values()[e] >= threshold;
+    groups.group.values()[e] = upper ? 1 : 0;
+  }
+  return groups;
+}
+
+/// Index of the first smallest score below `best`, which is lowered to it; 0 if none is.
+std::size_t improve(const std::vector<double>& scores, double& best) {
+  std::size_t index = 0;
+  for (std::size_t c = 0; c < scores.size(); ++c) {
+    if (scores[c] < best) {
+      best = scores[c];
+      index = c;
+    }
+  }
+  return index;
+}
+
+void split_greedily(ArbSession& session, Panel panel, const Matrix<float>& metric,
+                    const BinarizeParams& params, SplitState& state, PanelGroups& groups) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int g = params.split_points; g > 0; --g) {
+    const std::vector<float> thresholds = candidate_thresholds(metric, state);
+    const MatrixView<const float> candidates(thresholds.data(), thresholds.size(), 1);
+    const std::size_t chosen = improve(session.score_splits(panel, state, candidates), best);
+    const PanelGroups upper = cut(metric, state, thresholds[chosen]);
+    for (std::size_t e = 0; e < metric.size(); ++e) {
+      if (upper.group.values()[e] == 1) {
+        groups.group.values()[e] = static_cast<std::uint8_t>(g);
+      }
+    }
+    if (g > 1) {
+      fix_group(session, metric, upper, 1, params.iterations, state);
+    }
+  }
+}
+
+void split_by_ratio(ArbSession& session, Panel panel, const Matrix<float>& metric,
+                    const BinarizeParams& params, const SplitState& state, PanelGroups& groups) {
+  const std::vector<float> lowest = candidate_thresholds(metric, state);
+  Matrix<float> candidates(lowest.size(), static_cast<std::size_t>(params.split_points));
+  for (std::size_t c = 0; c < candidates.rows(); ++c) {
+    for (std::size_t s = 0; s < candidates.cols(); ++s) {
+      candidates(c, s) = std::ldexp(lowest[c], static_cast<int>(s));
+    }
+  }
+  double best = std::numeric_limits<double>::infinity();
+  const auto scores = session.score_splits(panel, state, candidates.view());
+  const auto thresholds = candidates.row(improve(scores, best));
+  for (std::size_t e = 0; e < metric.size(); ++e) {
+    if (groups.group.values()[e] != kSalientGroup) {
+      const auto g = std::count_if(thresholds.begin(), thresholds.end(),
+                                   [&](float t) { return metric.values()[e] >= t; });
+      groups.group.values()[e] = static_cast<std::uint8_t>(g);
+    }
+  }
+}
+
+/// |w| / rms of every non-salient entry, row after row.
+std::vector<float> relative_magnitudes(MatrixView<const float> w,
+                                       MatrixView<const std::uint8_t> groups,
+                                       std::vector<float>& rms) {
+  std::vector<float> values;
+  values.reserve(w.rows() * w.cols());
+  for (std::size_t i = 0; i < w.rows(); ++i) {
+    double sum = 0;
+    const std::size_t first = values.size();
+    for (std::size_t j = 0; j < w.cols(); ++j) {
+      if (groups(i, j) != kSalientGroup) {
+        values.push_back(std::fabs(w(i, j)));
+        sum += static_cast<double>(w(i, j)) * static_cast<double>(w(i, j));
+      }
+    }
+    const std::size_t count = values.size() - first;
+    rms[i] = count == 0 ? 0.0F : static_cast<float>(std::sqrt(sum / static_cast<double>(count)));
+    for (std::size_t e = first; e < values.size(); ++e) {
+      values[e] = rms[i] > 0 ? values[e] / rms[i] : 0.0F;
+    }
+  }
+  return values;
+}
+
+/// Sums of a histogram over relative magnitudes; the last bin is open.
+class MagnitudeHistogram {
+ public:
+  explicit MagnitudeHistogram(std::span<const float> values)
+      : count_(kBins + 1, 0.0), sum_(kBins + 1, 0.0) {
+    for (const float value : values) {
+      const auto bin = static_cast<std::size_t>(std::min(value * kPerUnit, kLastBin)) + 1;
+      count_[bin] += 1;
+      sum_[bin] += static_cast<double>(value);
+    }
+    for (std::size_t b = 0; b < kBins; ++b) {
+      count_[b + 1] += count_[b];
+      sum_[b + 1] += sum_[b];
+    }
+  }
+  /// Mean of the values between two thresholds, or the middle if there is none.
+  [[nodiscard]] double mean(double low, double high) const {
+    const std::size_t a = edge(low);
+    const std::size_t b = edge(high);
+    const double count = count_[b] - count_[a];
+    return count > 0 ? (sum_[b] - sum_[a]) / count : (low + std::min(high, kRange)) / 2;
+  }
+  /// Value below which this share of the values lies, to a bin.
+  [[nodiscard]] double quantile(double share) const {
+    const auto bin = std::lower_bound(count_.begin(), count_.end(), share * count_.back());
+    return static_cast<double>(bin - count_.begin()) / kPerUnit;
+  }
+
+ private:
+  static constexpr std::size_t kBins = 8192;
+  static constexpr float kPerUnit = 512.0F;
+  static constexpr float kLastBin = kBins - 1;
+  static constexpr double kRange = kBins / static_cast<double>(kPerUnit);
+  [[nodiscard]] static std::size_t edge(double threshold) {
+    return static_cast<std::size_t>(std::lround(
+        std::min(threshold * static_cast<double>(kPerUnit), static_cast<double>(kBins))));
+  }
+  std::vector<double> count_;  // of the values below bin b
+  std::vector<double> sum_;
+};
+
+/// Lloyd-Max: each threshold lies in the middle of the means beside it.
+std::vector<float> lloyd_max_thresholds(std::span<const float> values, std::size_t splits) {
+  constexpr int kSweeps = 100;
+  const MagnitudeHistogram histogram(values);
+  std::vector<double> edges(splits + 2, 0.0);
+  edges.back() = std::numeric_limits<double>::infinity();
+  for (std::size_t s = 1; s <= splits; ++s) {
+    edges[s] = histogram.quantile(static_cast<double>(s) / static_cast<double>(splits + 1));
+  }
+  for (int sweep = 0; sweep < kSweeps; ++sweep) {
+    std::vector<double> means;
+    for (std::size_t g = 0; g <= splits; ++g) {
+      means.push_back(histogram.mean(edges[g], edges[g + 1]));
+    }
+    for (std::size_t s = 1; s <= splits; ++s) {
+      edges[s] = (means[s - 1] + means[s]) / 2;
+    }
+  }
+  return {edges.begin() + 1, edges.end() - 1};
+}
+
+std::vector<float> fraction_thresholds(std::span<const float> values,
+                                       std::span<const double> shares) {
+  std::vector<std::size_t> ranks;
+  double above = 0;
+  for (const double share : shares) {
+    above += share;
+    const auto upper =
+        static_cast<std::size_t>(std::lround(above * static_cast<double>(values.size())));
+    ranks.push_back(values.size() - std::clamp<std::size_t>(upper, 1, values.size()));
+  }
+  std::vector<float> thresholds = order_statistics(values, ranks);
+  std::sort(thresholds.begin(), thresholds.end());
+  return thresholds;
+}
+
+}  // namespace
+
+void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metric,
+                     const BinarizeParams& params, PanelGroups& groups) {
+  groups.count = static_cast<std::size_t>(params.split_points) + 1;
+  if (params.split_points == 0) {
+    return;
+  }
+  SplitState state{Matrix<std::uint8_t>(metric.rows(), metric.cols(), 1),
+                   Matrix<float>(metric.rows(), metric.cols())};
+  if (!groups.salient.empty()) {
+    const PanelGroups salient = ungrouped(metric.rows(), metric.cols(), groups.salient);
+    fix_group(session, metric, salient, kSalientGroup, params.iterations, state);
+  }
+  if (params.split_rule == SplitRule::kSearch) {
+    split_greedily(session, panel, metric, params, state, groups);
+  } else {
+    split_by_ratio(session, panel, metric, params, state, groups);
+  }
+}
+
+bool groups_by_magnitude(const BinarizeParams& params) {
+  return params.split_points > 0 &&
+         (params.split_rule == SplitRule::kMagnitude || params.split_rule == SplitRule::kFraction);
+}
+
+Matrix<float> magnitude_thresholds(MatrixView<const float> w, MatrixView<const std::uint8_t> groups,
+                                   const BinarizeParams& params) {
+  const auto splits = static_cast<std::size_t>(params.split_points);
+  std::vector<float> rms(w.rows());
+  const std::vector<float> values = relative_magnitudes(w, groups, rms);
+  Matrix<float> thresholds(w.rows(), splits);
+  if (values.empty()) {
+    return thresholds;
+  }
+  const std::vector<float> factors = params.split_rule == SplitRule::kMagnitude
+                                         ? lloyd_max_thresholds(values, splits)
+                                         : fraction_thresholds(values, params.group_fractions);
+  for (std::size_t i = 0; i < w.rows(); ++i) {
+    for (std::size_t s = 0; s < splits; ++s) {
+      thresholds(i, s) = rms[i] > 0 ? factors[s] * rms[i] : std::numeric_limits<float>::max();
+    }
+  }
+  return thresholds;
+}
+
+void group_by_thresholds(MatrixView<const float> w, MatrixView<const float> thresholds,
+                         MatrixView<std::uint8_t> groups) {
+  for (std::size_t i = 0; i < w.rows(); ++i) {
+    for (std::size_t j = 0; j < w.cols(); ++j) {
+      if (groups(i, j) == kSalientGroup) {
+        continue;
+      }
+      const auto limits = thresholds.row(i);
+      groups(i, j) = static_cast<std::uint8_t>(std::count_if(
+          limits.begin(), limits.end(), [&](float t) { return t <= std::fabs(w(i, j)); }));
+    }
+  }
+}
+
+}  // namespace btc
