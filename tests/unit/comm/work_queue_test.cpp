@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <numeric>
 #include <thread>
 
@@ -57,6 +58,18 @@ TEST(WorkQueue, DealsEveryUnitExactlyOnce) {
         world, numbered_units(count), [&](int unit) { tally.add(unit); }, never);
     EXPECT_FALSE(outcome.stopped);
     EXPECT_THAT(tally.over_all_ranks(world), Each(1U)) << count;
+  }
+}
+
+TEST(WorkQueue, RankZeroHearsOfEveryFinishedUnit) {
+  const Communicator world = Communicator::world();
+  std::map<int, std::string> heard;
+  run_queue(world, numbered_units(9), [](int) {}, never,
+            {[](int unit) { return concat("error of unit ", unit); },
+             [&](int unit, const std::string& text) { heard[unit] = text; }});
+  EXPECT_EQ(heard.size(), world.rank() == 0 ? 9U : 0U);
+  for (const auto& [unit, text] : heard) {
+    EXPECT_EQ(text, concat("error of unit ", unit));
   }
 }
 
