@@ -12,7 +12,7 @@ class CpuBackend final : public Backend {
   explicit CpuBackend(int threads) : workers_(std::make_shared<const Workers>(threads)) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "cpu"; }
   std::unique_ptr<KMeansSession> open_kmeans(const PatternHistogram& histogram) override {
-    return make_reference_kmeans(histogram);
+    return make_cpu_kmeans(histogram, workers_);
   }
   std::unique_ptr<CodewordSearch> open_codewords(std::span<const Pattern> codewords,
                                                  int vector_length) override {
