@@ -56,6 +56,11 @@ void check_patterns(std::span<const Pattern> patterns, int vector_length) {
   check_below(patterns, vector_length, "pattern");
 }
 
+void check_results(std::size_t patterns, std::size_t results) {
+  BTC_REQUIRE(InputError, results == patterns, "nearest: got ", patterns, " patterns and ", results,
+              " results, expected as many");
+}
+
 void check_assignment(const PatternHistogram& histogram,
                       std::span<const std::uint32_t> assignment) {
   BTC_REQUIRE(InputError, assignment.size() == histogram.patterns.size(), "assignment: got ",

@@ -22,6 +22,8 @@ void check_vector_length(int vector_length);
 void check_histogram(const PatternHistogram& histogram);
 /// @throws InputError unless there is at least one codeword, at most kMaxCodewords, each < 2^v
 void check_codewords(std::span<const Pattern> codewords, int vector_length);
+/// @throws InputError unless there is one result per pattern
+void check_results(std::size_t patterns, std::size_t results);
 /// @throws InputError unless each pattern is < 2^v
 void check_patterns(std::span<const Pattern> patterns, int vector_length);
 /// @throws InputError unless the assignment has one entry per pattern

@@ -16,7 +16,7 @@ class CpuBackend final : public Backend {
   }
   std::unique_ptr<CodewordSearch> open_codewords(std::span<const Pattern> codewords,
                                                  int vector_length) override {
-    return make_reference_codewords(codewords, vector_length);
+    return make_cpu_codewords(codewords, vector_length, workers_);
   }
   std::unique_ptr<ArbSession> open_arb(MatrixView<const float> w,
                                        MatrixView<const float> u) override {

@@ -6,7 +6,6 @@
 
 #include "backend/check_input.hpp"
 #include "backend/reference/sessions.hpp"
-#include "common/error.hpp"
 
 namespace btc {
 namespace {
@@ -31,8 +30,7 @@ class ReferenceCodewords final : public CodewordSearch {
 
   void nearest(std::span<const Pattern> patterns, std::span<std::uint32_t> index) const override {
     check_patterns(patterns, vector_length_);
-    BTC_REQUIRE(InputError, index.size() == patterns.size(), "nearest: got ", patterns.size(),
-                " patterns and ", index.size(), " results");
+    check_results(patterns.size(), index.size());
     for (std::size_t i = 0; i < patterns.size(); ++i) {
       index[i] = lowest([&](Pattern codeword) { return std::popcount(patterns[i] ^ codeword); });
     }
