@@ -20,7 +20,8 @@ struct Workers::Arena {
 Workers::Workers(int threads) : threads_(threads) {
   BTC_REQUIRE(ConfigError, threads >= 1, "cpu backend: got ", threads,
               " threads, expected at least 1");
-  arena_ = std::make_unique<Arena>(threads);
+  // More than the machine has would not run at once, and oneTBB would complain on stderr.
+  arena_ = std::make_unique<Arena>(std::min(threads, tbb::this_task_arena::max_concurrency()));
 }
 
 Workers::~Workers() = default;
