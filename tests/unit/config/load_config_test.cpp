@@ -147,8 +147,8 @@ TEST_F(LoadConfig, OverridesReplaceValues) {
 }
 
 TEST_F(LoadConfig, ErrorsOfOverridesNameTheOverride) {
-  EXPECT_THAT(error_of(kFull, {"codebook.asignment=hamming"}),
-              AllOf(HasSubstr("--set codebook.asignment=hamming"), HasSubstr("unknown key"),
+  EXPECT_THAT(error_of(kFull, {"codebook.assignment_rule=hamming"}),
+              AllOf(HasSubstr("--set codebook.assignment_rule=hamming"), HasSubstr("unknown key"),
                     HasSubstr("assignment")));
   EXPECT_THAT(error_of(kFull, {"compute.backend=gpu"}),
               AllOf(HasSubstr("--set compute.backend=gpu"), HasSubstr("reference, cpu, cuda")));
@@ -157,8 +157,8 @@ TEST_F(LoadConfig, ErrorsOfOverridesNameTheOverride) {
 
 TEST_F(LoadConfig, NamesFileLineAndKey) {
   const std::string head = kSmall;
-  EXPECT_THAT(error_of(head + "compute: {bakend: cpu}\n"),
-              AllOf(HasSubstr("run.yaml:3"), HasSubstr("compute.bakend"),
+  EXPECT_THAT(error_of(head + "compute: {backend_name: cpu}\n"),
+              AllOf(HasSubstr("run.yaml:3"), HasSubstr("compute.backend_name"),
                     HasSubstr("backend, threads_per_rank")));
   EXPECT_THAT(
       error_of(head + "quantize: {}\n"),

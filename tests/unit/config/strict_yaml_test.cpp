@@ -84,13 +84,13 @@ TEST(Override, NamesItselfInErrors) {
 }
 
 TEST(StrictMap, ListsWhatIsAllowedForAnUnknownKey) {
-  const YamlNode root = parse_yaml("known: 1\nunknwon: 2\n", "f.yaml");
+  const YamlNode root = parse_yaml("known: 1\nunheard: 2\n", "f.yaml");
   StrictMap map(root, "section");
   EXPECT_NE(map.optional("known"), nullptr);
   EXPECT_EQ(map.optional("other"), nullptr);
   EXPECT_THAT(
       error_of([&] { map.finish(); }),
-      AllOf(HasSubstr("f.yaml:2"), HasSubstr("section.unknwon"), HasSubstr("known, other")));
+      AllOf(HasSubstr("f.yaml:2"), HasSubstr("section.unheard"), HasSubstr("known, other")));
 }
 
 TEST(StrictMap, NamesEveryMissingKey) {
