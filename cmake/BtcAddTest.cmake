@@ -38,3 +38,18 @@ function(btc_add_test name)
                          LABELS "${ARG_LABELS};mpi" ENVIRONMENT "${env}")
   endforeach()
 endfunction()
+
+# btc_add_script_test(NAME COMMAND python3 x.py ... [LABELS unit] [TIMEOUT 60] [PROPERTIES K V ...])
+# A test that is no program of ours. Exit code 77 says that it was skipped; it prints why.
+function(btc_add_script_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "COMMAND;LABELS;PROPERTIES" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  add_test(NAME ${name} COMMAND ${ARG_COMMAND} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+                       SKIP_RETURN_CODE 77 ${ARG_PROPERTIES})
+endfunction()

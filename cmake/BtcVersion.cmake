@@ -1,4 +1,4 @@
-# Git hash and dirty flag, read at configure time and whenever HEAD or the index changes.
+# Git hash and dirty flag, read at configure time and after each commit or checkout.
 find_package(Git QUIET)
 set(BTC_GIT_HASH "unknown")
 set(BTC_GIT_DIRTY "false")
@@ -13,6 +13,12 @@ if(GIT_FOUND AND EXISTS ${PROJECT_SOURCE_DIR}/.git)
       set(BTC_GIT_DIRTY "true")
     endif()
   endif()
-  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
-               ${PROJECT_SOURCE_DIR}/.git/HEAD)
+  # The log of HEAD grows with each commit and checkout; HEAD itself names only the branch.
+  execute_process(COMMAND ${GIT_EXECUTABLE} rev-parse --git-path logs/HEAD
+                  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+                  OUTPUT_VARIABLE _log OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  get_filename_component(_log "${_log}" ABSOLUTE BASE_DIR ${PROJECT_SOURCE_DIR})
+  if(EXISTS "${_log}")
+    set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${_log}")
+  endif()
 endif()
