@@ -20,19 +20,28 @@ enum class TextJoin { kAuto, kWikitext, kVerbatim };
 /// A tokenized text. @see docs/file_formats.md, schema btc.ppl
 struct TokenizedText {
   std::vector<std::int32_t> ids;
-  bool add_bos = false;     ///< ids[0] is BOS
-  std::string join;         ///< `wikitext` or `verbatim`
+  bool add_bos = false;  ///< ids[0] is BOS
+  std::string join;      ///< `wikitext` or `verbatim`
+  std::size_t rows = 0;  ///< lines of the file
+  std::size_t text_bytes = 0;
   std::string text_sha256;  ///< of the joined text
   std::string tokenizer_sha256;
   std::size_t vocab_size = 0;
 };
 
 /// The GPTQ protocol's text: rows (blank rows empty, others with their LF) joined by a blank line.
+/// Lines end at LF only; a line is blank if it holds nothing but Unicode white space.
 std::string join_wikitext(std::string_view raw);
 
 /// Reads, joins and tokenizes a file: BOS once at the very start if the tokenizer has one.
+/// @throws IoError; InputError if the text is empty, or if text and tokenizer are a pair whose
+///         number of ids is known and another number came out
 TokenizedText tokenize_file(const Tokenizer& tokenizer, const std::filesystem::path& path,
                             TextJoin join);
+
+/// How many ids a text of this SHA-256 must give with a tokenizer of this SHA-256, where that is
+/// known from independent implementations. @see docs/evaluation.md
+std::optional<std::size_t> expected_ids(const TokenizedText& text);
 
 /// Schema btc.ppl: flat ids of a text under /text/ids.
 void write_token_file(const std::filesystem::path& path, const TokenizedText& text);

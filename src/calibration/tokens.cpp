@@ -1,0 +1,181 @@
+#include "calibration/tokens.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "common/error.hpp"
+#include "common/hash.hpp"
+#include "common/rng.hpp"
+#include "io/atomic_file.hpp"
+
+namespace btc {
+
+namespace {
+
+/// White space beyond ASCII, as Unicode code points.
+constexpr std::array<char32_t, 19> kWideSpaces = {
+    0x85,   0xA0,   0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006,
+    0x2007, 0x2008, 0x2009, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000};
+
+bool is_ascii_space(char c) {
+  const auto code = static_cast<unsigned char>(c);
+  return (code >= 0x09 && code <= 0x0d) || (code >= 0x1c && code <= 0x20);
+}
+
+/// Bytes of the white-space character at the start of `text`; 0 if there is none.
+std::size_t leading_space(std::string_view text) {
+  if (text.empty()) {
+    return 0;
+  }
+  if (is_ascii_space(text[0])) {
+    return 1;
+  }
+  // Every white-space character beyond ASCII takes two or three bytes of UTF-8.
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t length = (lead & 0xe0U) == 0xc0U ? 2 : (lead & 0xf0U) == 0xe0U ? 3 : 0;
+  if (length == 0 || length > text.size()) {
+    return 0;
+  }
+  char32_t code = lead & (length == 2 ? 0x1fU : 0x0fU);
+  for (const char c : text.substr(1, length - 1)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xc0U) != 0x80U) {
+      return 0;
+    }
+    code = (code << 6U) | (byte & 0x3fU);
+  }
+  return std::find(kWideSpaces.begin(), kWideSpaces.end(), code) != kWideSpaces.end() ? length : 0;
+}
+
+bool is_blank(std::string_view line) {
+  while (!line.empty()) {
+    const std::size_t length = leading_space(line);
+    if (length == 0) {
+      return false;
+    }
+    line.remove_prefix(length);
+  }
+  return true;
+}
+
+/// Calls `visit` with each line, its LF included; there is no line behind the last LF.
+template <typename Visit>
+void for_each_line(std::string_view raw, Visit visit) {
+  while (!raw.empty()) {
+    const std::size_t lf = raw.find('\n');
+    const std::size_t length = lf == std::string_view::npos ? raw.size() : lf + 1;
+    visit(raw.substr(0, length));
+    raw.remove_prefix(length);
+  }
+}
+
+std::size_t count_lines(std::string_view raw) {
+  std::size_t lines = 0;
+  for_each_line(raw, [&](std::string_view) { ++lines; });
+  return lines;
+}
+
+/// A ` = Title = ` line among the first lines.
+bool looks_like_wikitext(std::string_view raw) {
+  constexpr std::size_t kFirstLines = 16;
+  std::size_t line_number = 0;
+  bool found = false;
+  for_each_line(raw.substr(0, 65536), [&](std::string_view line) {
+    while (!line.empty() && is_ascii_space(line.back())) {
+      line.remove_suffix(1);
+    }
+    found = found || (line_number < kFirstLines && line.size() > 5 && line.starts_with(" = ") &&
+                      line.ends_with(" ="));
+    ++line_number;
+  });
+  return found;
+}
+
+/// Counts on which independent implementations agree.
+struct KnownCount {
+  std::string_view text_sha256;
+  std::string_view tokenizer_sha256;
+  bool add_bos;
+  std::size_t ids;
+};
+constexpr std::array<KnownCount, 1> kKnownCounts = {{
+    // WikiText-2 raw test, joined; tokenizer of LLaMA-1 and LLaMA-2.
+    {"696cca6b65a171b0a358a4be6732cdfdf2dd6164a32e20fd70e3c13fc4dfae83",
+     "9e556afd44213b6bd1be2b850ebbbd98f5481437a8021afaf58ee7fb1818d347", true, 341469},
+}};
+
+}  // namespace
+
+std::string join_wikitext(std::string_view raw) {
+  std::string text;
+  text.reserve(raw.size() + raw.size() / 8);
+  bool first = true;
+  for_each_line(raw, [&](std::string_view line) {
+    if (!first) {
+      text += "\n\n";
+    }
+    first = false;
+    if (!is_blank(line)) {
+      text += line;
+    }
+  });
+  return text;
+}
+
+std::optional<std::size_t> expected_ids(const TokenizedText& text) {
+  for (const KnownCount& known : kKnownCounts) {
+    if (known.text_sha256 == text.text_sha256 && known.tokenizer_sha256 == text.tokenizer_sha256 &&
+        known.add_bos == text.add_bos) {
+      return known.ids;
+    }
+  }
+  return std::nullopt;
+}
+
+TokenizedText tokenize_file(const Tokenizer& tokenizer, const std::filesystem::path& path,
+                            TextJoin join) {
+  const std::string raw = read_text_file(path);
+  BTC_REQUIRE(InputError, !raw.empty(), path.string(), ": the text is empty");
+  const bool wikitext =
+      join == TextJoin::kWikitext || (join == TextJoin::kAuto && looks_like_wikitext(raw));
+  TokenizedText result;
+  result.join = wikitext ? "wikitext" : "verbatim";
+  result.rows = count_lines(raw);
+  const std::string text = wikitext ? join_wikitext(raw) : raw;
+  result.text_bytes = text.size();
+  result.text_sha256 = sha256_hex(text);
+  result.tokenizer_sha256 = tokenizer.file_sha256();
+  result.vocab_size = tokenizer.vocab_size();
+  result.ids = tokenizer.encode(text);
+  if (const auto bos = tokenizer.bos_id()) {
+    result.add_bos = true;
+    result.ids.insert(result.ids.begin(), *bos);
+  }
+  const std::size_t expected = expected_ids(result).value_or(result.ids.size());
+  BTC_REQUIRE(InputError, result.ids.size() == expected, path.string(), ": ", result.ids.size(),
+              " ids, but this text gives ", expected, " with this tokenizer elsewhere");
+  return result;
+}
+
+Matrix<std::int32_t> sample_windows(const std::vector<std::int32_t>& ids, std::size_t samples,
+                                    std::size_t window, std::uint64_t seed) {
+  BTC_REQUIRE(InputError, window > 0 && ids.size() >= window, "a text of ", ids.size(),
+              " ids is shorter than one window of ", window);
+  Matrix<std::int32_t> windows(samples, window);
+  Rng rng(seed);
+  for (std::size_t s = 0; s < samples; ++s) {
+    const auto start = static_cast<std::ptrdiff_t>(rng.below(ids.size() - window + 1));
+    std::copy_n(ids.begin() + start, window, windows.row(s).begin());
+  }
+  return windows;
+}
+
+Matrix<std::int32_t> cut_windows(const std::vector<std::int32_t>& ids, std::size_t window) {
+  BTC_REQUIRE(InputError, window > 0 && ids.size() >= window, "a text of ", ids.size(),
+              " ids is shorter than one window of ", window);
+  Matrix<std::int32_t> windows(ids.size() / window, window);
+  std::copy_n(ids.begin(), windows.size(), windows.values().begin());
+  return windows;
+}
+
+}  // namespace btc
