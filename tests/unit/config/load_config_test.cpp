@@ -224,5 +224,16 @@ TEST_F(LoadConfig, ChecksCombinationsAndNamesTheLine) {
               HasSubstr("--set binarize.panel=8: binarize.panel"));
 }
 
+TEST(ShippedConfigurations, AreValid) {
+  std::size_t found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(BTC_SOURCE_DIR "/configs")) {
+    if (entry.path().extension() == ".yaml") {
+      EXPECT_NO_THROW(load_config(entry.path(), {})) << entry.path();
+      ++found;
+    }
+  }
+  EXPECT_GE(found, 3U);
+}
+
 }  // namespace
 }  // namespace btc
