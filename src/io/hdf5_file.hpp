@@ -57,11 +57,13 @@ struct DatasetLayout {
 };
 
 /// A file open for writing (new, under a temporary name until `commit`) or for reading.
+/// Metadata carry checksums, large objects begin on pages, and no file locks are taken: a rename
+/// makes the file visible, and some cluster file systems cannot lock.
 class Hdf5File {
  public:
   /// A new file that becomes visible as `path` by `commit` and leaves nothing otherwise.
   static Hdf5File create(const std::filesystem::path& path);
-  /// @throws IoError if absent, FormatError if it is not a complete HDF5 file
+  /// @throws IoError if absent, FormatError if it is not exactly one complete HDF5 file
   static Hdf5File open(const std::filesystem::path& path);
   ~Hdf5File();
   Hdf5File(Hdf5File&&) noexcept;
@@ -75,7 +77,7 @@ class Hdf5File {
   [[nodiscard]] std::int64_t int_attribute(std::string_view object, std::string_view name) const;
   [[nodiscard]] double real_attribute(std::string_view object, std::string_view name) const;
   [[nodiscard]] bool has(std::string_view object) const;
-  /// Dataset names below a group, ascending.
+  /// Names of the datasets and groups directly in a group, ascending.
   [[nodiscard]] std::vector<std::string> children(std::string_view group) const;
 
   /// Creates a dataset; intermediate groups are made as needed.
@@ -101,21 +103,19 @@ class Hdf5File {
     create_dataset(name, hdf5_type<T>(), shape_of);
     write_raw(name, hdf5_type<T>(), 0, shape_of.empty() ? 1 : shape_of[0], std::as_bytes(values));
   }
-  /// @throws FormatError if the element type or rank is not as expected
+  /// @throws FormatError if the element type is not as expected
   template <typename T>
   [[nodiscard]] std::vector<T> read(std::string_view name) const {
     const auto extents = shape(name);
-    std::size_t count = 1;
-    for (const std::size_t extent : extents) {
-      count *= extent;
-    }
-    std::vector<T> values(count);
+    std::vector<T> values(element_count(name, hdf5_type<T>()));
     read_raw(name, hdf5_type<T>(), 0, extents.empty() ? 1 : extents[0],
              std::as_writable_bytes(std::span(values)));
     return values;
   }
 
-  /// Byte offset of each chunk of a dataset chunked along its leading dimension, for direct reads.
+  /// Byte offset of each chunk of a dataset chunked along its leading dimension, for direct reads:
+  /// the chunk's elements, then 4 bytes of fletcher32, all inside the file.
+  /// @throws FormatError if the layout is another or a chunk is missing
   [[nodiscard]] std::vector<std::uint64_t> chunk_offsets(std::string_view name) const;
 
   /// Closes a new file and makes it durable and visible. @return its size in bytes
@@ -124,6 +124,8 @@ class Hdf5File {
  private:
   struct State;
   explicit Hdf5File(std::unique_ptr<State> state);
+  /// Elements of a dataset. @throws FormatError if the file is too short to hold them
+  [[nodiscard]] std::size_t element_count(std::string_view name, Hdf5Type type) const;
   void write_raw(std::string_view name, Hdf5Type type, std::size_t first, std::size_t count,
                  std::span<const std::byte> bytes);
   void read_raw(std::string_view name, Hdf5Type type, std::size_t first, std::size_t count,

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,7 +17,7 @@ namespace btc {
 
 /// A new file that all ranks of a communicator write together, each its own rows of a dataset.
 /// Construction, every method and destruction are collective (see `agree`): between them, code that
-/// can throw on one rank alone runs inside `agree`.
+/// can throw on one rank alone runs inside `agree`. Errors are agreed: StageFailed on every rank.
 class Hdf5ParallelFile {
  public:
   Hdf5ParallelFile(const Communicator& comm, const std::filesystem::path& path);
@@ -36,7 +35,10 @@ class Hdf5ParallelFile {
                   std::span<const T> values) {
     write_raw(name, hdf5_type<T>(), first, count, std::as_bytes(values));
   }
-  /// Closes the file on all ranks; rank 0 makes it durable and visible.
+  /// Calls of `write_rows` so far that HDF5 reports as one collective transfer of all ranks. A call
+  /// that ended otherwise has thrown.
+  [[nodiscard]] std::size_t collective_writes() const;
+  /// Closes the file on all ranks; rank 0 makes it durable and visible. @return its size in bytes
   std::size_t commit();
 
  private:
