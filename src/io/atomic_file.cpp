@@ -102,7 +102,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  BTC_CHECK(descriptor_ >= 0, path_.string(), ": written after commit");
+  BTC_CHECK(descriptor_ >= 0 && digest_.empty(), path_.string(), ": written after its end");
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ::ssize_t count = ::write(descriptor_, bytes.data() + done, bytes.size() - done);
@@ -117,6 +117,13 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   sha_.update(bytes);
 }
 
+const std::string& AtomicFile::sha256() {
+  if (digest_.empty()) {
+    digest_ = sha_.finish();
+  }
+  return digest_;
+}
+
 std::string AtomicFile::commit() {
   BTC_CHECK(descriptor_ >= 0, path_.string(), ": committed twice");
   const int result = ::close(std::exchange(descriptor_, -1));
@@ -128,7 +135,7 @@ std::string AtomicFile::commit() {
     ::unlink(temporary_.c_str());
     throw;
   }
-  return sha_.finish();
+  return sha256();
 }
 
 void write_text_file(const fs::path& path, std::string_view text) {

@@ -31,7 +31,9 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   /// @throws IoError, e.g. on a full disk, naming file and bytes
   void write(std::span<const std::byte> bytes);
-  /// Makes the file durable and visible. @return SHA-256 of its bytes, 64 hex digits
+  /// SHA-256 of everything written, 64 hex digits; nothing can be written after it.
+  const std::string& sha256();
+  /// Makes the file durable and visible. @return its SHA-256
   std::string commit();
   [[nodiscard]] std::size_t bytes_written() const { return bytes_; }
 
@@ -41,6 +43,7 @@ class AtomicFile {
   int descriptor_ = -1;
   std::size_t bytes_ = 0;
   Sha256 sha_;
+  std::string digest_;  ///< empty until `sha_` is finished
 };
 
 /// The whole text through an AtomicFile.

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "io/atomic_file.hpp"
+
 namespace btc {
 
 /// Element types this project knows; a file may hold others, which cannot be read.
@@ -64,8 +66,28 @@ struct WrittenFile {
   std::string sha256;
 };
 
-/// Writes tensors ordered by (element size descending, name), no holes, header padded with spaces
-/// so that 8 + N is a multiple of 64; atomic. The bytes depend on the arguments only.
+/// Writes a file tensor by tensor, in canonical order: (element size descending, name), no holes,
+/// header padded with spaces so that 8 + N is a multiple of 64. Atomic: without `commit` nothing
+/// remains. The bytes depend on the arguments only.
+class SafetensorsWriter {
+ public:
+  /// Writes the header. Of `tensors`, only name, dtype and shape count.
+  SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorView> tensors,
+                    const std::map<std::string, std::string>& metadata);
+  /// The tensors in the order in which `append` expects their bytes.
+  [[nodiscard]] const std::vector<TensorView>& order() const { return tensors_; }
+  /// Bytes of the next tensor, all at once.
+  void append(std::span<const std::byte> bytes);
+  /// @pre every tensor was appended
+  WrittenFile commit();
+
+ private:
+  std::vector<TensorView> tensors_;
+  std::size_t next_ = 0;
+  AtomicFile file_;
+};
+
+/// All tensors at once, each with its bytes.
 WrittenFile write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
                               const std::map<std::string, std::string>& metadata);
 

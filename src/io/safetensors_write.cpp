@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/error.hpp"
 #include "common/matrix.hpp"
-#include "io/atomic_file.hpp"
 #include "io/safetensors.hpp"
 
 namespace btc {
@@ -19,17 +19,22 @@ bool canonical_order(const TensorView& a, const TensorView& b) {
   return size_a != size_b ? size_a > size_b : a.name < b.name;
 }
 
-void check_tensors(const std::vector<TensorView>& tensors) {
+std::size_t byte_count(const TensorView& tensor) {
+  return tensor.element_count() * size_of(tensor.dtype);
+}
+
+/// The tensors in canonical order, each name once.
+std::vector<TensorView> in_order(std::vector<TensorView> tensors) {
   std::vector<std::string_view> names;
   for (const TensorView& tensor : tensors) {
     BTC_CHECK(tensor.dtype != DType::kOther, tensor.name, ": a type that cannot be written");
-    BTC_CHECK(tensor.bytes.size() == tensor.element_count() * size_of(tensor.dtype), tensor.name,
-              ": ", tensor.bytes.size(), " bytes, ", tensor.element_count(), " elements");
     names.push_back(tensor.name);
   }
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   BTC_CHECK(twice == names.end(), "tensor ", *twice, " is given twice");
+  std::sort(tensors.begin(), tensors.end(), canonical_order);
+  return tensors;
 }
 
 std::string header_text(const std::vector<TensorView>& tensors,
@@ -42,8 +47,8 @@ std::string header_text(const std::vector<TensorView>& tensors,
   for (const TensorView& tensor : tensors) {
     header[tensor.name] = {{"dtype", name_of(tensor.dtype)},
                            {"shape", tensor.shape},
-                           {"data_offsets", {offset, offset + tensor.bytes.size()}}};
-    offset += tensor.bytes.size();
+                           {"data_offsets", {offset, offset + byte_count(tensor)}}};
+    offset += byte_count(tensor);
   }
   std::string text = header.dump();
   const std::size_t padded = ceil_div(kLengthBytes + text.size(), kAlignment) * kAlignment;
@@ -53,22 +58,39 @@ std::string header_text(const std::vector<TensorView>& tensors,
 
 }  // namespace
 
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path,
+                                     std::vector<TensorView> tensors,
+                                     const std::map<std::string, std::string>& metadata)
+    : tensors_(in_order(std::move(tensors))), file_(path) {
+  const std::string header = header_text(tensors_, metadata);
+  const std::uint64_t length = header.size();
+  file_.write(std::as_bytes(std::span(&length, 1)));
+  file_.write(std::as_bytes(std::span(header)));
+}
+
+void SafetensorsWriter::append(std::span<const std::byte> bytes) {
+  BTC_CHECK(next_ < tensors_.size(), "more than ", tensors_.size(), " tensors");
+  const TensorView& tensor = tensors_[next_++];
+  BTC_CHECK(bytes.size() == byte_count(tensor), tensor.name, ": ", bytes.size(), " bytes, ",
+            byte_count(tensor), " promised");
+  file_.write(bytes);
+}
+
+WrittenFile SafetensorsWriter::commit() {
+  BTC_CHECK(next_ == tensors_.size(), next_, " of ", tensors_.size(), " tensors were written");
+  WrittenFile written;
+  written.sha256 = file_.commit();
+  written.bytes = file_.bytes_written();
+  return written;
+}
+
 WrittenFile write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
                               const std::map<std::string, std::string>& metadata) {
-  check_tensors(tensors);
-  std::sort(tensors.begin(), tensors.end(), canonical_order);
-  const std::string header = header_text(tensors, metadata);
-  const std::uint64_t length = header.size();
-  AtomicFile file(path);
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(std::as_bytes(std::span(header)));
-  for (const TensorView& tensor : tensors) {
-    file.write(tensor.bytes);
+  SafetensorsWriter writer(path, std::move(tensors), metadata);
+  for (const TensorView& tensor : writer.order()) {
+    writer.append(tensor.bytes);
   }
-  WrittenFile written;
-  written.sha256 = file.commit();
-  written.bytes = file.bytes_written();
-  return written;
+  return writer.commit();
 }
 
 }  // namespace btc

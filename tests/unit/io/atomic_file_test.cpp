@@ -47,6 +47,18 @@ TEST(AtomicFile, LeavesNothingWithoutCommitAndKeepsTheOldFile) {
   EXPECT_EQ(read_text_file(path), "old");
 }
 
+TEST(AtomicFile, TellsItsHashBeforeItIsVisible) {
+  const Scratch scratch("atomic");
+  AtomicFile file(scratch.path() / "f");
+  const auto text = std::as_bytes(std::span(std::string_view("abc")));
+  file.write(text);
+  EXPECT_EQ(file.sha256(), sha256_hex("abc"));
+  EXPECT_THROW(file.write(text), Error);
+  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "f"));
+  EXPECT_EQ(file.commit(), sha256_hex("abc"));
+  EXPECT_THROW(file.commit(), Error);
+}
+
 TEST(AtomicFile, NamesPathAndReasonWhenItCannotWrite) {
   const Scratch scratch("atomic");
   write_text_file(scratch.path() / "plain", "");

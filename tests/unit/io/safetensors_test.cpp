@@ -182,6 +182,27 @@ TEST_F(Safetensors, WriterRefusesRepeatedNamesAndWrongSizes) {
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
+TEST_F(Safetensors, StreamingGivesTheSameBytesAndNothingWhenCutShort) {
+  const std::vector<float> values = {1, 2, 3};
+  const std::vector<std::uint8_t> bytes = {9};
+  const std::vector<TensorView> tensors = {
+      {"b", DType::kU8, {1}, std::as_bytes(std::span(bytes))},
+      {"a", DType::kF32, {3}, std::as_bytes(std::span(values))}};
+  const auto at_once = write_safetensors(path(), tensors, {{"k", "v"}});
+  const auto other = path().parent_path() / "other";
+  {
+    SafetensorsWriter writer(other, tensors, {{"k", "v"}});
+    writer.append(std::as_bytes(std::span(values)));
+    EXPECT_THROW(writer.commit(), Error);
+  }
+  EXPECT_FALSE(std::filesystem::exists(other));
+  SafetensorsWriter writer(other, tensors, {{"k", "v"}});
+  writer.append(std::as_bytes(std::span(values)));
+  writer.append(std::as_bytes(std::span(bytes)));
+  EXPECT_THROW(writer.append({}), Error);
+  EXPECT_EQ(writer.commit().sha256, at_once.sha256);
+}
+
 TEST_F(Safetensors, AnAbsentFileIsAnIoError) {
   EXPECT_THROW(SafetensorsFile::open(path()), IoError);
   EXPECT_THROW(SafetensorsFile::open("/tmp"), IoError);
