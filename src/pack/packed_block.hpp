@@ -5,21 +5,18 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/ids.hpp"
 #include "io/safetensors.hpp"
+#include "pack/index_coding.hpp"
 #include "pack/ledger.hpp"
 #include "quant/codebook.hpp"
 #include "quant/params.hpp"
 #include "quant/quantized_linear.hpp"
 
 namespace btc {
-
-/// How indices become bytes: one width for all, or five base-c digits in R bytes.
-enum class IndexCoding { kFixed, kRadix };
-/// The smaller of the two for codebooks of this size.
-IndexCoding index_coding_for(std::size_t codebook_size);
 
 /// Everything of `quantization_config` that a reader needs; equal for all Linears of a model.
 struct PackedFormat {
@@ -32,8 +29,17 @@ struct PackedFormat {
   bool mean = true;             ///< mu is stored
   bool column_scale = false;    ///< alpha_col is stored
   bool salient = true;          ///< salient columns may occur
-  bool rice_group_map = false;  ///< sparse map, Rice-coded rows (G = 2 only)
+  bool rice_group_map = false;  ///< sparse map, Rice-coded where that is smaller (G = 2 only)
+  bool operator==(const PackedFormat&) const = default;
 };
+
+/// Checks the fields against each other. @throws FormatError beginning with `origin`
+void check_format(const PackedFormat& format, std::string_view origin);
+/// log2(c) / v, or 1 without codec.
+double nominal_bits(const PackedFormat& format);
+/// Columns that share scales in a Linear of `cols` columns, `QuantizedLinear::panel`: the panel,
+/// but never more than the columns.
+std::size_t panel_columns(const PackedFormat& format, std::size_t cols);
 
 /// A quantized block with what is copied from the source.
 struct PackedBlock {
@@ -52,6 +58,15 @@ struct PackedBlockFile {
 };
 PackedBlockFile write_packed_block(const std::filesystem::path& path, const PackedBlock& block,
                                    const PackedFormat& format);
+
+/// Checks the metadata of a packed file: format, major version, block (`outer` or a number).
+/// @throws FormatError naming file, expected and got
+void check_packed_metadata(const SafetensorsFile& file, const std::string& expected_block);
+
+/// The codewords stored under these names, `PREFIX.codebook` and `PREFIX.codebook_size`.
+/// @throws FormatError as `read_packed_linear`
+std::vector<Pattern> read_packed_codebook(const SafetensorsFile& file, const std::string& prefix,
+                                          const PackedFormat& format);
 
 /// Reads one Linear back: bit for bit the QuantizedLinear that was written.
 /// @param shared_codebook the model-scope codewords, or null

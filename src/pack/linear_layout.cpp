@@ -1,0 +1,98 @@
+#include "pack/linear_layout.hpp"
+
+#include <cmath>
+
+#include "pack/group_map.hpp"
+
+namespace btc {
+namespace {
+
+std::int64_t extent(std::size_t value) { return narrow<std::int64_t>(value); }
+
+constexpr std::size_t kMaxGroups = 4;
+constexpr std::size_t kMaxCodebook = std::size_t{1} << 20U;
+constexpr std::size_t kMaxPanel = std::size_t{1} << 24U;
+
+}  // namespace
+
+LinearLayout::LinearLayout(std::size_t n, std::size_t m, std::size_t k, const PackedFormat& format)
+    : rows(n),
+      cols(m),
+      salient(k),
+      panel(panel_columns(format, m)),
+      panels(ceil_div(m, panel)),
+      groups(format.groups),
+      sub_vectors(
+          format.vector_length == 0 ? 0 : ceil_div(m, narrow<std::size_t>(format.vector_length))),
+      indices{n, sub_vectors, format.codebook_size, format.index_coding} {}
+
+std::vector<std::int64_t> LinearLayout::sign_shape() const {
+  return {extent(rows), extent(ceil_div(cols, 8))};
+}
+std::vector<std::int64_t> LinearLayout::scale_shape() const {
+  return {extent(rows), extent(panels), extent(groups)};
+}
+std::vector<std::int64_t> LinearLayout::salient_alpha_shape() const {
+  return {extent(rows), extent(panels), 1, 2};
+}
+std::vector<std::int64_t> LinearLayout::salient_mu_shape() const {
+  return {extent(rows), extent(panels), 1};
+}
+std::vector<std::int64_t> LinearLayout::residual_shape() const {
+  return {extent(rows), extent(ceil_div(salient, 8))};
+}
+std::vector<std::int64_t> LinearLayout::group_map_shape() const {
+  return {extent(rows), extent(group_map_row_bytes(cols - salient, groups))};
+}
+
+std::vector<std::uint32_t> kept_columns(const std::vector<std::uint32_t>& salient,
+                                        std::size_t cols) {
+  std::vector<std::uint32_t> kept;
+  kept.reserve(cols - salient.size());
+  auto next = salient.begin();
+  for (std::uint32_t column = 0; column < cols; ++column) {
+    if (next != salient.end() && *next == column) {
+      ++next;
+    } else {
+      kept.push_back(column);
+    }
+  }
+  return kept;
+}
+
+std::string block_codebook_prefix(int block) { return concat("model.layers.", block, ".btc"); }
+
+std::map<std::string, std::string> packed_metadata(const std::string& block,
+                                                   const std::string& fingerprint) {
+  return {{"format", std::string(kPackedFormatName)},
+          {"version", std::string(kPackedVersion)},
+          {"block", block},
+          {"fingerprint", fingerprint}};
+}
+
+void check_format(const PackedFormat& format, std::string_view origin) {
+  const int v = format.vector_length;
+  BTC_REQUIRE(FormatError, v == 0 || (v >= kMinVectorLength && v <= kMaxVectorLength), origin,
+              ": vector_length ", v, ", expected ", kMinVectorLength, "..", kMaxVectorLength);
+  const std::size_t limit = v == 0 ? 0 : std::min(kMaxCodebook, std::size_t{1} << v);
+  BTC_REQUIRE(FormatError, format.codebook_size <= limit && (v == 0) == (format.codebook_size == 0),
+              origin, ": codebook_size ", format.codebook_size, ", expected 1..", limit);
+  BTC_REQUIRE(FormatError, format.groups >= 1 && format.groups <= kMaxGroups, origin, ": ",
+              format.groups, " groups, expected 1..", kMaxGroups);
+  BTC_REQUIRE(FormatError, format.panel <= kMaxPanel, origin, ": panel ", format.panel,
+              ", expected at most ", kMaxPanel);
+  BTC_REQUIRE(FormatError, !format.rice_group_map || format.groups == 2, origin,
+              ": a Rice-coded group map with ", format.groups, " groups, expected 2");
+}
+
+double nominal_bits(const PackedFormat& format) {
+  return format.vector_length == 0
+             ? 1.0
+             : std::log2(static_cast<double>(format.codebook_size)) / format.vector_length;
+}
+
+std::size_t panel_columns(const PackedFormat& format, std::size_t cols) {
+  return format.panel == 0 ? cols : std::min(format.panel, cols);
+}
+
+}  // namespace btc

@@ -1,0 +1,48 @@
+#pragma once
+/// Shapes and names that writer, reader and prediction of the packed format share.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pack/packed_block.hpp"
+
+namespace btc {
+
+inline constexpr std::string_view kPackedFormatName = "btc-packed";
+inline constexpr std::string_view kPackedVersion = "1.0";
+
+/// Shapes of the tensors of a Linear [n, m] with K salient columns.
+struct LinearLayout {
+  LinearLayout(std::size_t n, std::size_t m, std::size_t k, const PackedFormat& format);
+
+  std::size_t rows;
+  std::size_t cols;
+  std::size_t salient;      ///< K
+  std::size_t panel;        ///< columns that share scales
+  std::size_t panels;       ///< p
+  std::size_t groups;       ///< G
+  std::size_t sub_vectors;  ///< of a row; 0 without codec
+  IndexStream indices;
+
+  [[nodiscard]] std::vector<std::int64_t> sign_shape() const;           ///< [n, ceil(m / 8)]
+  [[nodiscard]] std::vector<std::int64_t> scale_shape() const;          ///< [n, p, G]
+  [[nodiscard]] std::vector<std::int64_t> salient_alpha_shape() const;  ///< [n, p, 1, 2]
+  [[nodiscard]] std::vector<std::int64_t> salient_mu_shape() const;     ///< [n, p, 1]
+  [[nodiscard]] std::vector<std::int64_t> residual_shape() const;       ///< [n, ceil(K / 8)]
+  [[nodiscard]] std::vector<std::int64_t> group_map_shape() const;      ///< dense map; G > 1
+};
+
+/// Columns that are not salient, ascending.
+std::vector<std::uint32_t> kept_columns(const std::vector<std::uint32_t>& salient,
+                                        std::size_t cols);
+/// `model.layers.17.btc`, owner of a codebook shared by a block; `model.btc`, by the model.
+std::string block_codebook_prefix(int block);
+inline constexpr const char* kModelCodebookPrefix = "model.btc";
+
+/// `__metadata__` of a packed file. @param block number, or `outer`
+std::map<std::string, std::string> packed_metadata(const std::string& block,
+                                                   const std::string& fingerprint);
+
+}  // namespace btc

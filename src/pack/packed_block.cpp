@@ -1,0 +1,257 @@
+#include "pack/packed_block.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "pack/group_map.hpp"
+#include "pack/linear_layout.hpp"
+#include "pack/tensor_store.hpp"
+
+namespace btc {
+namespace {
+
+/// The list of codewords a Linear uses, or null where the caller keeps it (scope model, no codec).
+const Codebook* codebook_of(const PackedBlock& block, CodebookScope scope, std::size_t linear) {
+  switch (scope) {
+    case CodebookScope::kLinear:
+      return &block.codebooks.at(linear);
+    case CodebookScope::kBlock:
+      return &block.codebooks.at(0);
+    case CodebookScope::kModel:
+      break;
+  }
+  return nullptr;
+}
+
+void check_matrix(const std::string& name, std::size_t rows, std::size_t cols,
+                  std::size_t expected_rows, std::size_t expected_cols) {
+  BTC_CHECK(rows == expected_rows && cols == expected_cols, name, ": got [", rows, ", ", cols,
+            "], expected [", expected_rows, ", ", expected_cols, "]");
+}
+
+/// A matrix that is there exactly where the format says so.
+template <typename M>
+void check_optional(const std::string& name, const M& matrix, bool present, std::size_t rows,
+                    std::size_t cols) {
+  if (present) {
+    check_matrix(name, matrix.rows(), matrix.cols(), rows, cols);
+  } else {
+    BTC_CHECK(matrix.rows() * matrix.cols() == 0, name, ": must be empty");
+  }
+}
+
+/// The parts of a Linear must fit each other and the format, or it could not be read back.
+void check_linear(const std::string& name, const QuantizedLinear& linear,
+                  const PackedFormat& format) {
+  const LinearLayout layout(linear.rows, linear.cols, linear.salient_columns.size(), format);
+  const auto& salient = linear.salient_columns;
+  BTC_CHECK(linear.panel == layout.panel && linear.groups == format.groups &&
+                linear.vector_length == format.vector_length,
+            name, ": panel ", linear.panel, ", ", linear.groups, " groups, v ",
+            linear.vector_length, " are not those of the format (", layout.panel, ", ",
+            format.groups, ", ", format.vector_length, ")");
+  BTC_CHECK(salient.empty() || format.salient, name, ": salient columns, format has none");
+  BTC_CHECK(std::is_sorted(salient.begin(), salient.end(), std::less_equal<>()) &&
+                (salient.empty() || salient.back() < linear.cols),
+            name, ": salient columns are not ascending below ", linear.cols);
+  check_matrix(name + ".signs", linear.signs.rows(), linear.signs.cols(), layout.rows, layout.cols);
+  check_optional(name + ".index", linear.index, format.vector_length > 0, layout.rows,
+                 layout.sub_vectors);
+  check_optional(name + ".group", linear.group, format.groups > 1, layout.rows, layout.cols);
+  check_matrix(name + ".alpha", linear.alpha.rows(), linear.alpha.cols(), layout.rows,
+               layout.panels * format.groups);
+  check_optional(name + ".mu", linear.mu, format.mean, layout.rows, layout.panels * format.groups);
+  check_optional(name + ".residual", linear.residual, layout.salient > 0, layout.rows,
+                 layout.salient);
+  check_optional(name + ".salient_alpha", linear.salient_alpha, layout.salient > 0, layout.rows,
+                 layout.panels * 2);
+  check_optional(name + ".salient_mu", linear.salient_mu, layout.salient > 0 && format.mean,
+                 layout.rows, layout.panels);
+  BTC_CHECK(linear.alpha_col.size() == (format.column_scale ? layout.cols : 0), name, ": ",
+            linear.alpha_col.size(), " column scales");
+}
+
+/// The signs must be those that the indices stand for.
+void check_codewords(const std::string& name, const QuantizedLinear& linear,
+                     const Codebook& codebook) {
+  const auto length = linear.vector_length;
+  BTC_CHECK(codebook.vector_length == length, name, ": codebook of v = ", codebook.vector_length);
+  BitMatrix row(1, linear.cols);
+  for (std::size_t i = 0; i < linear.rows; ++i) {
+    for (std::size_t s = 0; s < linear.index.cols(); ++s) {
+      const std::uint32_t index = linear.index(i, s);
+      BTC_CHECK(index < codebook.codewords.size(), name, ": index ", index, " of ",
+                codebook.codewords.size(), " codewords");
+      row.set_pattern(0, s * narrow<std::size_t>(length), length, codebook.codewords[index]);
+    }
+    const auto* const stored = linear.signs.bytes().data() + i * linear.signs.row_bytes();
+    BTC_CHECK(std::equal(row.bytes().begin(), row.bytes().end(), stored), name, ": signs of row ",
+              i, " are not those of its codewords");
+  }
+}
+
+class LinearWriter {
+ public:
+  LinearWriter(TensorStore& store, std::string name, const QuantizedLinear& linear,
+               const PackedFormat& format)
+      : store_(store),
+        name_(std::move(name)),
+        linear_(linear),
+        format_(format),
+        layout_(linear.rows, linear.cols, linear.salient_columns.size(), format),
+        kept_(kept_columns(linear.salient_columns, linear.cols)) {}
+
+  void write() {
+    store_.add_integers(name_ + ".weight_shape", std::array{narrow<std::int64_t>(layout_.rows),
+                                                            narrow<std::int64_t>(layout_.cols)});
+    if (format_.vector_length > 0) {
+      store_.add_bytes(name_ + ".indices", index_shape(layout_.indices),
+                       encode_indices(linear_.index, layout_.indices));
+    } else {
+      store_.add_bytes(name_ + ".signs", layout_.sign_shape(), linear_.signs.bytes());
+    }
+    store_.add_halves(name_ + ".alpha", layout_.scale_shape(), linear_.alpha.values());
+    if (format_.mean) {
+      store_.add_halves(name_ + ".mu", layout_.scale_shape(), linear_.mu.values());
+    }
+    if (format_.column_scale) {
+      write_column_scale();
+    }
+    if (layout_.salient > 0) {
+      write_salient();
+    }
+    if (format_.groups > 1) {
+      write_groups();
+    }
+  }
+
+ private:
+  void write_column_scale() {
+    for (const std::uint32_t column : linear_.salient_columns) {
+      BTC_CHECK(linear_.alpha_col[column] == 1.0F, name_, ": salient column ", column,
+                " has a column scale of ", linear_.alpha_col[column]);
+    }
+    std::vector<float> values;
+    for (const std::uint32_t column : kept_) {
+      values.push_back(linear_.alpha_col[column]);
+    }
+    store_.add_halves(name_ + ".alpha_col", {1, narrow<std::int64_t>(kept_.size())}, values);
+  }
+
+  void write_salient() {
+    BitMatrix map(1, layout_.cols);
+    for (const std::uint32_t column : linear_.salient_columns) {
+      map.set(0, column, true);
+    }
+    store_.add_bytes(name_ + ".salient_columns", {narrow<std::int64_t>(map.row_bytes())},
+                     map.bytes());
+    store_.add_halves(name_ + ".salient_alpha", layout_.salient_alpha_shape(),
+                      linear_.salient_alpha.values());
+    if (format_.mean) {
+      store_.add_halves(name_ + ".salient_mu", layout_.salient_mu_shape(),
+                        linear_.salient_mu.values());
+    }
+    store_.add_bytes(name_ + ".residual_signs", layout_.residual_shape(), linear_.residual.bytes());
+  }
+
+  void write_groups() {
+    Matrix<std::uint8_t> map(layout_.rows, kept_.size());
+    for (std::size_t i = 0; i < layout_.rows; ++i) {
+      for (std::size_t e = 0; e < kept_.size(); ++e) {
+        map(i, e) = linear_.group(i, kept_[e]);
+      }
+      for (const std::uint32_t column : linear_.salient_columns) {
+        BTC_CHECK(linear_.group(i, column) == kSalientGroup, name_, ": salient entry [", i, ", ",
+                  column, "] is in a group");
+      }
+    }
+    if (format_.rice_group_map && write_rice(map)) {
+      return;
+    }
+    store_.add_bytes(name_ + ".group_map", layout_.group_map_shape(),
+                     encode_group_map(map, format_.groups));
+  }
+
+  /// False, and nothing written, where the plain map is not larger.
+  bool write_rice(const Matrix<std::uint8_t>& map) {
+    RiceMap rice = encode_rice_map(map);
+    const std::size_t plain = layout_.rows * group_map_row_bytes(kept_.size(), 2);
+    const auto longest = std::max_element(rice.row_bytes.begin(), rice.row_bytes.end());
+    constexpr std::size_t kLongestRow = 0xffff;  // row lengths are 16-bit
+    if (rice.bytes.size() + 2 * layout_.rows + 1 >= plain || *longest > kLongestRow) {
+      return false;
+    }
+    std::vector<std::uint8_t> lengths;
+    for (const std::size_t bytes : rice.row_bytes) {
+      lengths.push_back(static_cast<std::uint8_t>(bytes & 0xffU));
+      lengths.push_back(static_cast<std::uint8_t>(bytes >> 8U));
+    }
+    store_.add_bytes(name_ + ".group_map_rice", {1}, {static_cast<std::uint8_t>(rice.parameter)});
+    store_.add_bytes(name_ + ".group_map_row_bytes", {narrow<std::int64_t>(layout_.rows), 2},
+                     std::move(lengths));
+    const auto size = narrow<std::int64_t>(rice.bytes.size());
+    store_.add_bytes(name_ + ".group_map", {size}, std::move(rice.bytes));
+    return true;
+  }
+
+  TensorStore& store_;
+  std::string name_;
+  const QuantizedLinear& linear_;
+  const PackedFormat& format_;
+  LinearLayout layout_;
+  std::vector<std::uint32_t> kept_;  ///< columns that are not salient, ascending
+};
+
+void check_codebook_count(const PackedBlock& block, const PackedFormat& format) {
+  std::size_t expected = 0;
+  if (format.vector_length > 0 && format.scope != CodebookScope::kModel) {
+    expected = format.scope == CodebookScope::kLinear ? kLinearKinds.size() : 1;
+  }
+  BTC_CHECK(block.codebooks.size() == expected, "block ", block.block, ": ", block.codebooks.size(),
+            " codebooks, expected ", expected);
+  for (const Codebook& codebook : block.codebooks) {
+    BTC_CHECK(!codebook.codewords.empty() && codebook.codewords.size() <= format.codebook_size,
+              "block ", block.block, ": ", codebook.codewords.size(), " codewords, expected 1..",
+              format.codebook_size);
+  }
+}
+
+}  // namespace
+
+PackedBlockFile write_packed_block(const std::filesystem::path& path, const PackedBlock& block,
+                                   const PackedFormat& format) {
+  check_format(format, "format");
+  check_codebook_count(block, format);
+  TensorStore store;
+  for (const LinearKind kind : kLinearKinds) {
+    const std::string name = linear_name(block.block, kind);
+    const QuantizedLinear& linear = block.linear.at(index_of(kind));
+    check_linear(name, linear, format);
+    if (format.vector_length > 0) {
+      const Codebook* const codebook = codebook_of(block, format.scope, index_of(kind));
+      if (codebook != nullptr) {
+        check_codewords(name, linear, *codebook);
+      }
+      if (format.scope == CodebookScope::kLinear) {
+        store.add_codebook(name, format.vector_length, codebook->codewords);
+      }
+    }
+    LinearWriter(store, name, linear, format).write();
+  }
+  if (format.vector_length > 0 && format.scope == CodebookScope::kBlock) {
+    store.add_codebook(block_codebook_prefix(block.block), format.vector_length,
+                       block.codebooks.front().codewords);
+  }
+  for (const TensorView& tensor : block.copied) {
+    store.add_view(tensor);
+  }
+  PackedBlockFile result;
+  result.file = write_safetensors(path, store.views(),
+                                  packed_metadata(std::to_string(block.block), block.fingerprint));
+  result.ledger = ledger_of(SafetensorsFile::open(path));
+  return result;
+}
+
+}  // namespace btc

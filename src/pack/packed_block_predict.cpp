@@ -1,0 +1,85 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "pack/group_map.hpp"
+#include "pack/linear_layout.hpp"
+#include "pack/packed_block.hpp"
+#include "pack/tensor_store.hpp"
+
+namespace btc {
+namespace {
+
+std::uint64_t elements(const std::vector<std::int64_t>& shape) {
+  std::uint64_t count = 1;
+  for (const std::int64_t extent : shape) {
+    count *= static_cast<std::uint64_t>(extent);
+  }
+  return count;
+}
+
+constexpr std::uint64_t kHalf = 2;  // bytes of an fp16 value
+
+/// Expected bytes of a Rice-coded map whose entries are in group 1 independently with probability
+/// `share`: gaps are geometric, P(gap >= g) = (1 - share)^g.
+double rice_bytes(std::size_t rows, std::size_t entries, double share) {
+  constexpr double kPadding = 3.5;  // bits of a row, on average
+  double best = std::numeric_limits<double>::infinity();
+  for (std::size_t k = 0; k <= kMaxRiceParameter; ++k) {
+    const double beyond = std::pow(1.0 - share, std::ldexp(1.0, static_cast<int>(k)));
+    const double ones = beyond >= 1.0 ? 0.0 : beyond / (1.0 - beyond);
+    best = std::min(best, ones + 1.0 + static_cast<double>(k));
+  }
+  const double bits = static_cast<double>(entries) * share * best + kPadding;
+  return static_cast<double>(rows) * (bits / 8.0 + 2.0) + 1.0;
+}
+
+std::uint64_t group_map_bytes(const LinearLayout& layout, const PackedFormat& format,
+                              double upper_group_share) {
+  if (format.groups == 1) {
+    return 0;
+  }
+  const std::uint64_t plain = elements(layout.group_map_shape());
+  if (!format.rice_group_map) {
+    return plain;
+  }
+  const double rice = rice_bytes(layout.rows, layout.cols - layout.salient, upper_group_share);
+  return std::min(plain, static_cast<std::uint64_t>(std::llround(rice)));
+}
+
+}  // namespace
+
+std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols,
+                                              const PackedFormat& format,
+                                              std::size_t expected_salient,
+                                              double upper_group_share) {
+  check_format(format, "format");
+  BTC_CHECK(expected_salient <= cols, expected_salient, " salient columns of ", cols);
+  const LinearLayout layout(rows, cols, expected_salient, format);
+  std::vector<LedgerLine> lines;
+  const auto add = [&](const char* category, std::uint64_t bytes) {
+    if (bytes > 0) {
+      lines.push_back({"", "", category, bytes});
+    }
+  };
+  const bool codec = format.vector_length > 0;
+  add("signs", elements(codec ? index_shape(layout.indices) : layout.sign_shape()));
+  if (codec && format.scope == CodebookScope::kLinear) {
+    add("codebook",
+        codebook_bytes(format.codebook_size, format.vector_length) + sizeof(std::int64_t));
+  }
+  std::uint64_t halves = elements(layout.scale_shape()) * (format.mean ? 2 : 1);
+  if (layout.salient > 0) {
+    add("residual", elements(layout.residual_shape()));
+    halves += elements(layout.salient_alpha_shape()) +
+              (format.mean ? elements(layout.salient_mu_shape()) : 0);
+    add("salient_map", ceil_div(cols, 8));
+  }
+  add("scales", kHalf * halves);
+  add("column_scales", format.column_scale ? kHalf * (cols - layout.salient) : 0);
+  add("group_map", group_map_bytes(layout, format, upper_group_share));
+  add("shape", 2 * sizeof(std::int64_t));
+  return totals_by_category(lines);
+}
+
+}  // namespace btc

@@ -1,0 +1,349 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "io/format_version.hpp"
+#include "pack/bit_stream.hpp"
+#include "pack/group_map.hpp"
+#include "pack/linear_layout.hpp"
+#include "pack/packed_block.hpp"
+#include "pack/tensor_store.hpp"
+
+namespace btc {
+namespace {
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (const std::int64_t extent : shape) {
+    text += concat(text.size() > 1 ? ", " : "", extent);
+  }
+  return text + "]";
+}
+
+/// Tensors of one owner, checked one by one.
+class TensorReader {
+ public:
+  TensorReader(const SafetensorsFile& file, std::string owner)
+      : file_(file), owner_(std::move(owner)) {}
+
+  [[nodiscard]] bool has(const char* field) const { return find(field) != nullptr; }
+
+  void refuse(const char* field, const char* reason) const {
+    const TensorView* tensor = find(field);
+    if (tensor != nullptr) {
+      origin(*tensor).fail(0, "is present, but ", reason);
+    }
+  }
+
+  /// The tensor, of exactly this type and shape.
+  [[nodiscard]] const TensorView& at(const char* field, DType dtype,
+                                     const std::vector<std::int64_t>& shape) const {
+    const TensorView& tensor = of_type(field, dtype);
+    if (tensor.shape != shape) {
+      origin(tensor).fail(0, "shape ", shape_text(tensor.shape), ", expected ", shape_text(shape));
+    }
+    return tensor;
+  }
+
+  /// A tensor of one dimension whose extent the file alone knows.
+  [[nodiscard]] const TensorView& list(const char* field) const {
+    const TensorView& tensor = of_type(field, DType::kU8);
+    if (tensor.shape.size() != 1) {
+      origin(tensor).fail(0, "shape ", shape_text(tensor.shape), ", expected one dimension");
+    }
+    return tensor;
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> integers(const char* field, std::int64_t count) const {
+    const TensorView& tensor = at(field, DType::kI64, {count});
+    std::vector<std::int64_t> values(tensor.element_count());
+    std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+    return values;
+  }
+
+  /// Finite fp16 values.
+  [[nodiscard]] std::vector<float> halves(const char* field,
+                                          const std::vector<std::int64_t>& shape) const {
+    const TensorView& tensor = at(field, DType::kF16, shape);
+    std::vector<float> values = to_float(tensor);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values[i])) {
+        origin(tensor).fail(2 * i, "value ", values[i], ", expected a finite number");
+      }
+    }
+    return values;
+  }
+
+  /// Rows of bits with zero padding.
+  [[nodiscard]] BitMatrix bits(const char* field, const std::vector<std::int64_t>& shape,
+                               std::size_t rows, std::size_t cols) const {
+    const TensorView& tensor = at(field, DType::kU8, shape);
+    BitMatrix matrix(rows, cols);
+    std::memcpy(matrix.bytes().data(), tensor.bytes.data(), tensor.bytes.size());
+    const std::size_t used = cols % 8;
+    for (std::size_t i = 0; used != 0 && i < rows; ++i) {
+      const std::size_t last = (i + 1) * matrix.row_bytes() - 1;
+      if ((matrix.bytes()[last] >> used) != 0) {
+        origin(tensor).fail(last, "pad bits of row ", i, " are set, expected 0");
+      }
+    }
+    return matrix;
+  }
+
+  [[nodiscard]] TensorOrigin origin(const TensorView& tensor) const {
+    return {file_.path().filename().string(), tensor.name, tensor.file_offset};
+  }
+
+ private:
+  [[nodiscard]] const TensorView* find(const char* field) const {
+    return file_.find(concat(owner_, ".", field));
+  }
+  [[nodiscard]] const TensorView& of_type(const char* field, DType dtype) const {
+    const TensorView& tensor = file_.at(concat(owner_, ".", field));
+    if (tensor.dtype != dtype) {
+      origin(tensor).fail(0, "dtype ", name_of(tensor.dtype), ", expected ", name_of(dtype));
+    }
+    return tensor;
+  }
+
+  const SafetensorsFile& file_;
+  std::string owner_;
+};
+
+class LinearReader {
+ public:
+  LinearReader(const SafetensorsFile& file, const std::string& name, const PackedFormat& format)
+      : reader_(file, name), format_(format) {}
+
+  QuantizedLinear read(const std::vector<Pattern>* codewords) {
+    read_shape();
+    read_salient_columns();
+    const LinearLayout layout(linear_.rows, linear_.cols, linear_.salient_columns.size(), format_);
+    linear_.panel = layout.panel;
+    linear_.groups = format_.groups;
+    linear_.vector_length = format_.vector_length;
+    const std::size_t scales = layout.panels * layout.groups;
+    linear_.alpha = halves("alpha", layout.scale_shape(), scales);
+    if (format_.mean) {
+      linear_.mu = halves("mu", layout.scale_shape(), scales);
+    } else {
+      reader_.refuse("mu", "the format has no means");
+    }
+    read_signs(layout, codewords);
+    read_salient(layout);
+    const auto kept = kept_columns(linear_.salient_columns, linear_.cols);
+    read_column_scale(kept);
+    read_groups(layout, kept);
+    return std::move(linear_);
+  }
+
+ private:
+  Matrix<float> halves(const char* field, const std::vector<std::int64_t>& shape,
+                       std::size_t cols) {
+    std::vector<float> values = reader_.halves(field, shape);  // checks the shape: allocate after
+    Matrix<float> matrix(linear_.rows, cols);
+    matrix.values() = std::move(values);
+    return matrix;
+  }
+
+  /// Bounds what the shape alone can make us allocate.
+  void read_shape() {
+    constexpr std::int64_t kMaxExtent = std::int64_t{1} << 24U;
+    const auto shape = reader_.integers("weight_shape", 2);
+    for (const std::int64_t extent : shape) {
+      if (extent < 1 || extent > kMaxExtent) {
+        const TensorView& tensor = reader_.at("weight_shape", DType::kI64, {2});
+        reader_.origin(tensor).fail(0, "shape ", shape_text(shape), ", expected extents 1..",
+                                    kMaxExtent);
+      }
+    }
+    linear_.rows = static_cast<std::size_t>(shape[0]);
+    linear_.cols = static_cast<std::size_t>(shape[1]);
+  }
+
+  void read_salient_columns() {
+    if (!reader_.has("salient_columns")) {
+      return;
+    }
+    if (!format_.salient) {
+      reader_.refuse("salient_columns", "the format has no salient columns");
+    }
+    const std::vector<std::int64_t> shape = {narrow<std::int64_t>(ceil_div(linear_.cols, 8))};
+    const BitMatrix map = reader_.bits("salient_columns", shape, 1, linear_.cols);
+    for (std::size_t j = 0; j < linear_.cols; ++j) {
+      if (map.get(0, j)) {
+        linear_.salient_columns.push_back(static_cast<std::uint32_t>(j));
+      }
+    }
+    if (linear_.salient_columns.empty()) {
+      reader_.refuse("salient_columns", "no bit of it is set");
+    }
+  }
+
+  void read_signs(const LinearLayout& layout, const std::vector<Pattern>* codewords) {
+    if (format_.vector_length == 0) {
+      reader_.refuse("indices", "the format has no codec");
+      linear_.signs = reader_.bits("signs", layout.sign_shape(), layout.rows, layout.cols);
+      return;
+    }
+    reader_.refuse("signs", "the format has a codec");
+    const TensorView& tensor = reader_.at("indices", DType::kU8, index_shape(layout.indices));
+    linear_.index =
+        decode_indices(tensor.bytes, layout.indices, codewords->size(), reader_.origin(tensor));
+    linear_.signs = BitMatrix(layout.rows, layout.cols);
+    const auto length = static_cast<std::size_t>(format_.vector_length);
+    for (std::size_t i = 0; i < layout.rows; ++i) {
+      for (std::size_t s = 0; s < layout.sub_vectors; ++s) {
+        linear_.signs.set_pattern(i, s * length, format_.vector_length,
+                                  (*codewords)[linear_.index(i, s)]);
+      }
+    }
+  }
+
+  void read_salient(const LinearLayout& layout) {
+    if (layout.salient == 0) {
+      linear_.residual = BitMatrix(layout.rows, 0);
+      for (const char* field : {"salient_alpha", "salient_mu", "residual_signs"}) {
+        reader_.refuse(field, "salient_columns is not");
+      }
+      return;
+    }
+    linear_.salient_alpha =
+        halves("salient_alpha", layout.salient_alpha_shape(), layout.panels * 2);
+    if (format_.mean) {
+      linear_.salient_mu = halves("salient_mu", layout.salient_mu_shape(), layout.panels);
+    } else {
+      reader_.refuse("salient_mu", "the format has no means");
+    }
+    linear_.residual =
+        reader_.bits("residual_signs", layout.residual_shape(), layout.rows, layout.salient);
+  }
+
+  void read_column_scale(const std::vector<std::uint32_t>& kept) {
+    if (!format_.column_scale) {
+      reader_.refuse("alpha_col", "the format has no column scales");
+      return;
+    }
+    const auto values = reader_.halves("alpha_col", {1, narrow<std::int64_t>(kept.size())});
+    linear_.alpha_col.assign(linear_.cols, 1.0F);
+    for (std::size_t e = 0; e < kept.size(); ++e) {
+      linear_.alpha_col[kept[e]] = values[e];
+    }
+  }
+
+  void read_groups(const LinearLayout& layout, const std::vector<std::uint32_t>& kept) {
+    if (format_.groups == 1) {
+      reader_.refuse("group_map", "the format has one group");
+      return;
+    }
+    const bool rice = reader_.has("group_map_rice");
+    if (rice && !format_.rice_group_map) {
+      reader_.refuse("group_map_rice", "the format has no Rice-coded maps");
+    }
+    const Matrix<std::uint8_t> map =
+        rice ? read_rice(layout, kept.size()) : read_plain(layout, kept.size());
+    linear_.group = Matrix<std::uint8_t>(layout.rows, layout.cols, kSalientGroup);
+    for (std::size_t i = 0; i < layout.rows; ++i) {
+      for (std::size_t e = 0; e < kept.size(); ++e) {
+        linear_.group(i, kept[e]) = map(i, e);
+      }
+    }
+  }
+
+  Matrix<std::uint8_t> read_plain(const LinearLayout& layout, std::size_t entries) {
+    reader_.refuse("group_map_row_bytes", "group_map_rice is not");
+    const TensorView& tensor = reader_.at("group_map", DType::kU8, layout.group_map_shape());
+    return decode_group_map(tensor.bytes, layout.rows, entries, layout.groups,
+                            reader_.origin(tensor));
+  }
+
+  Matrix<std::uint8_t> read_rice(const LinearLayout& layout, std::size_t entries) {
+    const TensorView& parameter = reader_.at("group_map_rice", DType::kU8, {1});
+    const auto k = std::to_integer<std::size_t>(parameter.bytes[0]);
+    if (k > kMaxRiceParameter) {
+      reader_.origin(parameter).fail(0, "Rice parameter ", k, ", expected at most ",
+                                     kMaxRiceParameter);
+    }
+    const TensorView& lengths =
+        reader_.at("group_map_row_bytes", DType::kU8, {narrow<std::int64_t>(layout.rows), 2});
+    const TensorView& map = reader_.list("group_map");
+    std::vector<std::size_t> row_bytes(layout.rows);
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < layout.rows; ++i) {
+      row_bytes[i] = std::to_integer<std::size_t>(lengths.bytes[2 * i]) +
+                     (std::to_integer<std::size_t>(lengths.bytes[2 * i + 1]) << 8U);
+      sum += row_bytes[i];
+    }
+    if (sum != map.bytes.size()) {
+      reader_.origin(lengths).fail(0, "rows of ", sum, " bytes, expected ", map.bytes.size());
+    }
+    return decode_rice_map(map.bytes, row_bytes, k, entries, reader_.origin(map));
+  }
+
+  TensorReader reader_;
+  const PackedFormat& format_;
+  QuantizedLinear linear_;
+};
+
+}  // namespace
+
+void check_packed_metadata(const SafetensorsFile& file, const std::string& expected_block) {
+  const std::string name = file.path().filename().string();
+  const auto value = [&](const char* key) {
+    const auto entry = file.metadata().find(key);
+    BTC_REQUIRE(FormatError, entry != file.metadata().end(), name, ": __metadata__.", key,
+                " is missing");
+    return entry->second;
+  };
+  BTC_REQUIRE(FormatError, value("format") == kPackedFormatName, name, ": format ", value("format"),
+              ", expected ", kPackedFormatName);
+  check_version(value("version"), kPackedVersion, name);
+  BTC_REQUIRE(FormatError, value("block") == expected_block, name, ": block ", value("block"),
+              ", expected ", expected_block);
+}
+
+std::vector<Pattern> read_packed_codebook(const SafetensorsFile& file, const std::string& prefix,
+                                          const PackedFormat& format) {
+  const TensorReader reader(file, prefix);
+  const std::int64_t count = reader.integers("codebook_size", 1)[0];
+  if (count < 1 || std::cmp_greater(count, format.codebook_size)) {
+    const TensorView& tensor = reader.at("codebook_size", DType::kI64, {1});
+    reader.origin(tensor).fail(0, count, " codewords, expected 1..", format.codebook_size);
+  }
+  const auto codewords = static_cast<std::size_t>(count);
+  const std::size_t bytes = codebook_bytes(codewords, format.vector_length);
+  const TensorView& tensor = reader.at("codebook", DType::kU8, {narrow<std::int64_t>(bytes)});
+  BitReader bits(tensor.bytes);
+  std::vector<Pattern> patterns(codewords);
+  for (Pattern& pattern : patterns) {
+    pattern = static_cast<Pattern>(bits.read(static_cast<std::size_t>(format.vector_length)));
+  }
+  if (!bits.rest_is(false)) {
+    reader.origin(tensor).fail(bytes - 1, "pad bits are set, expected 0");
+  }
+  return patterns;
+}
+
+QuantizedLinear read_packed_linear(const SafetensorsFile& file, int block, LinearKind kind,
+                                   const PackedFormat& format,
+                                   const std::vector<Pattern>* shared_codebook) {
+  check_format(format, file.path().filename().string());
+  const std::string name = linear_name(block, kind);
+  std::vector<Pattern> own;
+  const std::vector<Pattern>* codewords = &own;
+  if (format.vector_length > 0) {
+    if (format.scope == CodebookScope::kModel) {
+      BTC_CHECK(shared_codebook != nullptr, name, ": the codebook of the model is missing");
+      codewords = shared_codebook;
+    } else {
+      own = read_packed_codebook(
+          file, format.scope == CodebookScope::kLinear ? name : block_codebook_prefix(block),
+          format);
+    }
+  }
+  return LinearReader(file, name, format).read(codewords);
+}
+
+}  // namespace btc

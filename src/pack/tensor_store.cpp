@@ -1,0 +1,63 @@
+#include "pack/tensor_store.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "common/half.hpp"
+#include "common/matrix.hpp"
+#include "pack/bit_stream.hpp"
+
+namespace btc {
+
+std::size_t codebook_bytes(std::size_t count, int vector_length) {
+  return ceil_div(count * narrow<std::size_t>(vector_length), 8);
+}
+
+void TensorStore::add(std::string name, DType dtype, std::vector<std::int64_t> shape,
+                      std::vector<std::uint8_t> bytes) {
+  bytes_.push_back(std::move(bytes));
+  views_.push_back({std::move(name), dtype, std::move(shape),
+                    std::as_bytes(std::span(std::as_const(bytes_.back())))});
+}
+
+void TensorStore::add_bytes(std::string name, std::vector<std::int64_t> shape,
+                            std::vector<std::uint8_t> bytes) {
+  add(std::move(name), DType::kU8, std::move(shape), std::move(bytes));
+}
+
+void TensorStore::add_integers(std::string name, std::span<const std::int64_t> values) {
+  std::vector<std::uint8_t> bytes(values.size_bytes());
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  add(std::move(name), DType::kI64, {narrow<std::int64_t>(values.size())}, std::move(bytes));
+}
+
+void TensorStore::add_halves(std::string name, std::vector<std::int64_t> shape,
+                             std::span<const float> values) {
+  std::vector<std::uint8_t> bytes(values.size() * sizeof(std::uint16_t));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint16_t half = float_to_fp16(values[i]);
+    BTC_CHECK(std::isfinite(values[i]) && fp16_to_float(half) == values[i], name, ": element ", i,
+              " is ", values[i], ", not a finite fp16 value");
+    std::memcpy(bytes.data() + i * sizeof(half), &half, sizeof(half));
+  }
+  add(std::move(name), DType::kF16, std::move(shape), std::move(bytes));
+}
+
+void TensorStore::add_codebook(const std::string& prefix, int vector_length,
+                               std::span<const Pattern> codewords) {
+  const auto length = narrow<std::size_t>(vector_length);
+  BitWriter writer;
+  for (const Pattern codeword : codewords) {
+    BTC_CHECK((codeword >> length) == 0, prefix, ": codeword ", codeword, " of ", length, " signs");
+    writer.write(codeword, length);
+  }
+  writer.pad(false);
+  std::vector<std::uint8_t> bytes = writer.take();
+  const auto size = narrow<std::int64_t>(bytes.size());
+  add_bytes(prefix + ".codebook", {size}, std::move(bytes));
+  add_integers(prefix + ".codebook_size", std::array{narrow<std::int64_t>(codewords.size())});
+}
+
+}  // namespace btc

@@ -1,0 +1,44 @@
+#pragma once
+/// Tensors on their way into a packed file.
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/pattern.hpp"
+#include "io/safetensors.hpp"
+
+namespace btc {
+
+/// Tensors that own their bytes until they are written; `views` borrow from it.
+class TensorStore {
+ public:
+  TensorStore() = default;
+  TensorStore(const TensorStore&) = delete;
+  TensorStore& operator=(const TensorStore&) = delete;
+
+  void add_bytes(std::string name, std::vector<std::int64_t> shape,
+                 std::vector<std::uint8_t> bytes);
+  void add_integers(std::string name, std::span<const std::int64_t> values);
+  /// Values that fp16 holds exactly. @throws Error naming the tensor for any other
+  void add_halves(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
+  /// `PREFIX.codebook`, codeword k in bits [k v, (k + 1) v), and `PREFIX.codebook_size`.
+  void add_codebook(const std::string& prefix, int vector_length,
+                    std::span<const Pattern> codewords);
+  /// A tensor whose bytes someone else owns.
+  void add_view(const TensorView& view) { views_.push_back(view); }
+  [[nodiscard]] const std::vector<TensorView>& views() const { return views_; }
+
+ private:
+  void add(std::string name, DType dtype, std::vector<std::int64_t> shape,
+           std::vector<std::uint8_t> bytes);
+  std::deque<std::vector<std::uint8_t>> bytes_;  // elements never move
+  std::vector<TensorView> views_;
+};
+
+/// Bytes of `count` codewords of this length.
+std::size_t codebook_bytes(std::size_t count, int vector_length);
+
+}  // namespace btc

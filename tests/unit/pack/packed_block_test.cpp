@@ -1,0 +1,207 @@
+#include "pack/packed_block.hpp"
+
+#include <gmock/gmock.h>
+
+#include "random_block.hpp"
+#include "support/scratch.hpp"
+
+namespace btc {
+namespace {
+
+using test::RandomBlock;
+using test::Scratch;
+using ::testing::HasSubstr;
+
+/// A format, how many codewords exist and how many columns are salient.
+struct Case {
+  const char* name;
+  PackedFormat format;
+  std::size_t codewords;
+  std::size_t salient;
+  double upper_share = 0.5;
+};
+
+PackedFormat make_format(int v, std::size_t c, CodebookScope scope, std::size_t panel,
+                         std::size_t groups) {
+  PackedFormat format;
+  format.vector_length = v;
+  format.codebook_size = c;
+  format.scope = scope;
+  format.index_coding = c == 0 ? IndexCoding::kFixed : index_coding_for(c);
+  format.panel = panel;
+  format.groups = groups;
+  return format;
+}
+
+PackedFormat row_format(PackedFormat format, bool rice) {
+  format.mean = false;
+  format.column_scale = true;
+  format.rice_group_map = rice;
+  return format;
+}
+
+PackedFormat with_coding(PackedFormat format, IndexCoding coding) {
+  format.index_coding = coding;
+  return format;
+}
+
+std::vector<Case> cases() {
+  using Scope = CodebookScope;
+  return {
+      {"NoCodec", make_format(0, 0, Scope::kModel, 128, 3), 0, 9},
+      {"NoCodecNoGroupsNoSalient", make_format(0, 0, Scope::kModel, 128, 1), 0, 0},
+      {"LinearRadix", make_format(16, 7131, Scope::kLinear, 128, 3), 7131, 20},
+      {"LinearFixed",
+       with_coding(make_format(16, 7131, Scope::kLinear, 128, 3), IndexCoding::kFixed), 40, 20},
+      {"FewerCodewordsThanConfigured", make_format(16, 2352, Scope::kLinear, 128, 2), 17, 1},
+      {"BlockScope", make_format(8, 100, Scope::kBlock, 64, 4), 100, 8},
+      {"ModelScope", make_format(12, 21618 / 8, Scope::kModel, 120, 2), 2702, 0},
+      {"ShortestVectors", make_format(4, 11, Scope::kBlock, 128, 4), 11, 203 / 2},
+      {"LongestVectors", make_format(24, 1U << 20U, Scope::kModel, 120, 1), 1000, 3},
+      {"OneCodeword", make_format(5, 1, Scope::kModel, 125, 1), 1, 3},
+      {"RowScales", row_format(make_format(16, 2352, Scope::kModel, 0, 1), false), 2352, 11},
+      {"RowScalesNoSalient", row_format(make_format(16, 2352, Scope::kModel, 0, 1), false), 9, 0},
+      {"RowScalesSparse", row_format(make_format(16, 2352, Scope::kModel, 0, 2), true), 99, 0,
+       0.03},
+      {"RowScalesSparseSalient", row_format(make_format(16, 2352, Scope::kModel, 0, 2), true), 99,
+       5, 0.03},
+      {"RiceLosesToThePlainMap", row_format(make_format(16, 2352, Scope::kModel, 0, 2), true), 99,
+       5, 0.5},
+      {"RowScalesFourGroups", row_format(make_format(0, 0, Scope::kModel, 0, 4), false), 0, 1},
+      {"AllButThreeColumnsSalient", make_format(16, 7131, Scope::kModel, 128, 3), 50, 200},
+      {"PanelWiderThanTheLinear", make_format(16, 7131, Scope::kModel, 4096, 3), 50, 4},
+  };
+}
+
+class PackedBlockRoundTrip : public ::testing::TestWithParam<Case> {
+ protected:
+  Scratch scratch_{"packed-block"};
+  std::filesystem::path path_ = scratch_.path() / "block-00003.safetensors";
+};
+
+TEST_P(PackedBlockRoundTrip, GivesBackEveryBit) {
+  const Case& c = GetParam();
+  const RandomBlock random(c.format, c.codewords, c.salient, 7, c.upper_share);
+  const auto written = write_packed_block(path_, random.block, c.format);
+  const auto file = SafetensorsFile::open(path_);
+  check_packed_metadata(file, "3");
+  EXPECT_EQ(file.metadata().at("fingerprint"), random.block.fingerprint);
+  for (const LinearKind kind : kLinearKinds) {
+    const auto back = read_packed_linear(file, 3, kind, c.format, &random.model_codewords);
+    EXPECT_EQ(back, random.block.linear.at(index_of(kind))) << name_of(kind);
+  }
+  EXPECT_EQ(total_bytes(written.ledger), std::filesystem::file_size(path_));
+  EXPECT_EQ(written.file.bytes, std::filesystem::file_size(path_));
+  EXPECT_EQ(to_float(file.at("model.layers.3.input_layernorm.weight")),
+            std::vector<float>(24, 1.0F));
+}
+
+TEST_P(PackedBlockRoundTrip, BytesDependOnTheValuesOnly) {
+  const Case& c = GetParam();
+  const RandomBlock random(c.format, c.codewords, c.salient, 7, c.upper_share);
+  const auto first = write_packed_block(path_, random.block, c.format);
+  const auto second = write_packed_block(scratch_.path() / "other", random.block, c.format);
+  EXPECT_EQ(first.file.sha256, second.file.sha256);
+}
+
+TEST_P(PackedBlockRoundTrip, PredictionIsExactApartFromRiceMaps) {
+  const Case& c = GetParam();
+  const RandomBlock random(c.format, c.codewords, c.salient, 7, c.upper_share);
+  const auto written = write_packed_block(path_, random.block, c.format);
+  for (const LinearKind kind : kLinearKinds) {
+    const auto& linear = random.block.linear.at(index_of(kind));
+    const auto predicted = predict_linear_ledger(linear.rows, linear.cols, c.format,
+                                                 linear.salient_columns.size(), c.upper_share);
+    for (const LedgerLine& line : predicted) {
+      const bool data_dependent =
+          (line.category == "group_map" && c.format.rice_group_map) ||
+          (line.category == "codebook" && c.codewords < c.format.codebook_size);
+      const auto real = std::find_if(
+          written.ledger.begin(), written.ledger.end(), [&](const LedgerLine& candidate) {
+            return candidate.object == linear_name(3, kind) && candidate.category == line.category;
+          });
+      ASSERT_NE(real, written.ledger.end()) << line.category;
+      EXPECT_TRUE(data_dependent || real->bytes == line.bytes)
+          << line.category << ": " << real->bytes << ", predicted " << line.bytes;
+    }
+    const auto of_linear =
+        std::count_if(written.ledger.begin(), written.ledger.end(), [&](const LedgerLine& line) {
+          return line.object == linear_name(3, kind) && line.category != "bias";
+        });
+    EXPECT_EQ(static_cast<std::size_t>(of_linear), predicted.size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, PackedBlockRoundTrip, ::testing::ValuesIn(cases()),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST(PackedBlock, NamesTypesAndOrderAreThoseOfTheFormat) {
+  const Scratch scratch("packed-block");
+  const auto path = scratch.path() / "block-00003.safetensors";
+  const RandomBlock random(make_format(16, 7131, CodebookScope::kLinear, 128, 3), 64, 10, 1);
+  write_packed_block(path, random.block, random.format);
+  const auto file = SafetensorsFile::open(path);
+  const std::string q = "model.layers.3.self_attn.q_proj";
+  const auto expect = [&](const char* field, DType dtype, std::vector<std::int64_t> shape) {
+    const TensorView& tensor = file.at(q + "." + field);
+    EXPECT_EQ(tensor.dtype, dtype) << field;
+    EXPECT_EQ(tensor.shape, shape) << field;
+  };
+  expect("weight_shape", DType::kI64, {2});
+  expect("indices", DType::kU8, {13 * 8});  // 5 * 13 sub-vectors
+  expect("codebook", DType::kU8, {128});
+  expect("codebook_size", DType::kI64, {1});
+  expect("alpha", DType::kF16, {5, 2, 3});
+  expect("mu", DType::kF16, {5, 2, 3});
+  expect("salient_columns", DType::kU8, {26});
+  expect("salient_alpha", DType::kF16, {5, 2, 1, 2});
+  expect("salient_mu", DType::kF16, {5, 2, 1});
+  expect("residual_signs", DType::kU8, {5, 2});
+  expect("group_map", DType::kU8, {5, 39});
+  const auto& tensors = file.tensors();
+  EXPECT_TRUE(std::is_sorted(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
+    return std::make_pair(size_of(b.dtype), a.name) < std::make_pair(size_of(a.dtype), b.name);
+  }));
+  EXPECT_EQ(file.header_bytes() % 64, 0U);
+}
+
+TEST(PackedBlock, SharedCodebookIsStoredOnceWithTheBlock) {
+  const Scratch scratch("packed-block");
+  const auto path = scratch.path() / "block-00003.safetensors";
+  const RandomBlock random(make_format(16, 7131, CodebookScope::kBlock, 128, 3), 64, 10, 1);
+  write_packed_block(path, random.block, random.format);
+  const auto file = SafetensorsFile::open(path);
+  EXPECT_EQ(read_packed_codebook(file, "model.layers.3.btc", random.format),
+            random.block.codebooks.front().codewords);
+  EXPECT_EQ(file.find("model.layers.3.self_attn.q_proj.codebook"), nullptr);
+}
+
+TEST(PackedBlock, WriterRefusesWhatCouldNotBeReadBack) {
+  const Scratch scratch("packed-block");
+  const auto path = scratch.path() / "block-00003.safetensors";
+  const auto format = make_format(16, 7131, CodebookScope::kBlock, 128, 3);
+  const auto expect_refusal = [&](auto&& damage, const char* text) {
+    RandomBlock random(format, 64, 10, 1);
+    damage(random.block.linear[0]);
+    try {
+      write_packed_block(path, random.block, format);
+      ADD_FAILURE() << "written: " << text;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(text));
+    }
+    EXPECT_FALSE(std::filesystem::exists(path));
+  };
+  expect_refusal([](auto& l) { l.signs.set(0, 0, !l.signs.get(0, 0)); }, "signs of row 0");
+  expect_refusal([](auto& l) { l.alpha(0, 0) = 0.1F; }, "not a finite fp16");
+  expect_refusal([](auto& l) { l.mu(0, 0) = INFINITY; }, "not a finite fp16");
+  expect_refusal([](auto& l) { l.group(0, 101) = 3; }, "group 3 of 3");
+  expect_refusal([](auto& l) { l.group(0, l.salient_columns[0]) = 0; }, "is in a group");
+  expect_refusal([](auto& l) { l.index(1, 1) = 64; }, "index 64");
+  expect_refusal([](auto& l) { l.mu = Matrix<float>(); }, ".mu");
+  expect_refusal([](auto& l) { std::swap(l.salient_columns[0], l.salient_columns[1]); },
+                 "not ascending");
+  expect_refusal([](auto& l) { l.panel = 64; }, "panel 64");
+}
+
+}  // namespace
+}  // namespace btc

@@ -1,0 +1,117 @@
+#pragma once
+/// Random QuantizedLinears of any format.
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/panel.hpp"
+#include "common/half.hpp"
+#include "common/rng.hpp"
+#include "pack/packed_block.hpp"
+
+namespace btc::test {
+
+inline std::vector<Pattern> random_codewords(std::size_t count, int vector_length, Rng& rng) {
+  std::vector<Pattern> codewords(count);
+  for (Pattern& codeword : codewords) {
+    codeword = static_cast<Pattern>(rng.below(std::uint64_t{1} << vector_length));
+  }
+  return codewords;
+}
+
+inline void fill_halves(std::vector<float>& values, Rng& rng) {
+  for (float& value : values) {
+    value = round_to_fp16(static_cast<float>(rng.normal()));
+  }
+}
+
+/// What is random about a Linear besides its format.
+struct RandomShape {
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+  std::vector<std::uint32_t> salient;
+  double upper_share = 0.5;  ///< of the entries outside group 0
+};
+
+inline BitMatrix random_bits(std::size_t rows, std::size_t cols, Rng& rng) {
+  BitMatrix bits(rows, cols);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < cols; ++j) {
+      bits.set(i, j, rng.below(2) == 1);
+    }
+  }
+  return bits;
+}
+
+inline Matrix<float> random_halves(std::size_t rows, std::size_t cols, Rng& rng) {
+  Matrix<float> matrix(rows, cols);
+  fill_halves(matrix.values(), rng);
+  return matrix;
+}
+
+/// Index and signs from codewords, or free signs without.
+inline void fill_signs(QuantizedLinear& linear, const std::vector<Pattern>& codewords, Rng& rng) {
+  linear.signs = random_bits(linear.rows, linear.cols, rng);
+  if (linear.vector_length == 0) {
+    return;
+  }
+  const auto v = static_cast<std::size_t>(linear.vector_length);
+  linear.index = Matrix<std::uint32_t>(linear.rows, ceil_div(linear.cols, v));
+  for (std::size_t i = 0; i < linear.rows; ++i) {
+    for (std::size_t s = 0; s < linear.index.cols(); ++s) {
+      linear.index(i, s) = static_cast<std::uint32_t>(rng.below(codewords.size()));
+      linear.signs.set_pattern(i, s * v, linear.vector_length, codewords[linear.index(i, s)]);
+    }
+  }
+}
+
+inline void fill_groups(QuantizedLinear& linear, double upper_share, Rng& rng) {
+  linear.group = Matrix<std::uint8_t>(linear.rows, linear.cols);
+  for (std::size_t i = 0; i < linear.rows; ++i) {
+    for (std::uint8_t& group : linear.group.row(i)) {
+      const bool upper = rng.uniform() < upper_share;
+      group = static_cast<std::uint8_t>(upper ? 1 + rng.below(linear.groups - 1) : 0);
+    }
+    for (const std::uint32_t column : linear.salient_columns) {
+      linear.group(i, column) = kSalientGroup;
+    }
+  }
+}
+
+inline QuantizedLinear random_linear(const RandomShape& shape, const PackedFormat& format,
+                                     const std::vector<Pattern>& codewords, Rng& rng) {
+  QuantizedLinear linear;
+  linear.rows = shape.rows;
+  linear.cols = shape.cols;
+  linear.panel = panel_columns(format, shape.cols);
+  linear.groups = format.groups;
+  linear.vector_length = format.vector_length;
+  linear.salient_columns = shape.salient;
+  fill_signs(linear, codewords, rng);
+  const std::size_t salient = shape.salient.size();
+  linear.residual = random_bits(shape.rows, salient, rng);
+  const std::size_t panels = linear.panels();
+  linear.alpha = random_halves(shape.rows, panels * format.groups, rng);
+  if (format.mean) {
+    linear.mu = random_halves(shape.rows, panels * format.groups, rng);
+  }
+  if (salient > 0) {
+    linear.salient_alpha = random_halves(shape.rows, panels * 2, rng);
+    if (format.mean) {
+      linear.salient_mu = random_halves(shape.rows, panels, rng);
+    }
+  }
+  if (format.column_scale) {
+    linear.alpha_col.resize(shape.cols);
+    fill_halves(linear.alpha_col, rng);
+    for (const std::uint32_t column : shape.salient) {
+      linear.alpha_col[column] = 1.0F;
+    }
+  }
+  if (format.groups > 1) {
+    fill_groups(linear, shape.upper_share, rng);
+  }
+  return linear;
+}
+
+}  // namespace btc::test
