@@ -2,7 +2,6 @@
 
 #include "backend/backend.hpp"
 #include "backend/cpu/sessions.hpp"
-#include "backend/reference/sessions.hpp"
 
 namespace btc {
 namespace {
@@ -22,7 +21,7 @@ class CpuBackend final : public Backend {
                                        MatrixView<const float> u) override {
     return make_cpu_arb(w, u, workers_);
   }
-  Matrix<float> factor(MatrixView<const float> h) override { return reference_factor(h); }
+  Matrix<float> factor(MatrixView<const float> h) override { return cpu_factor(h, *workers_); }
 
  private:
   std::shared_ptr<const Workers> workers_;
