@@ -45,8 +45,4 @@ AlternatingFit fit_first_order(std::span<const float> x, int iterations);
 /// The same with two planes around one mean. @see ARB-LLM Eq. 6 to 8
 AlternatingFit fit_second_order(std::span<const float> x, int iterations);
 
-/// Solves (A + ridge) x = b in place for a symmetric positive semi-definite A [p, p], row-major;
-/// the ridge is 1e-9 of each diagonal element, and a zero diagonal leaves its unknown 0.
-void solve_ridged(std::span<double> a, std::span<double> b);
-
 }  // namespace btc

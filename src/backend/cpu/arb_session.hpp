@@ -1,0 +1,39 @@
+#pragma once
+/// Panels on the CPU: rows are cut into fixed tiles that oneTBB hands to threads, so no result
+/// depends on the number of threads. Sums are double like in the reference, in another order.
+
+#include <memory>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "backend/cpu/workers.hpp"
+
+namespace btc {
+
+class CpuArbSession final : public ArbSession {
+ public:
+  /// @param w copied; @param u kept as a view
+  CpuArbSession(MatrixView<const float> w, MatrixView<const float> u,
+                std::shared_ptr<const Workers> workers);
+
+  [[nodiscard]] Matrix<float> weights(Panel panel) const override;
+  std::vector<double> score_salient(Panel panel, std::span<const std::uint32_t> order,
+                                    std::size_t max_count) override;
+  std::vector<double> score_splits(Panel panel, const SplitState& state,
+                                   MatrixView<const float> candidates) override;
+  PanelScales fit(MatrixView<const float> x, const PanelGroups& groups,
+                  const FitParams& params) override;
+  PanelCode encode(Panel panel, const PanelGroups& groups, const PanelScales& scales,
+                   const EncodeRule& rule) override;
+  PanelScales refit(Panel panel, const PanelGroups& groups, const PanelScales& scales,
+                    const PanelCode& code) override;
+  void compensate(Panel panel, MatrixView<const float> q, Compensation kind) override;
+  [[nodiscard]] double energy(MatrixView<const float> e) const override;
+
+ private:
+  Matrix<float> w_;
+  MatrixView<const float> u_;
+  std::shared_ptr<const Workers> workers_;
+};
+
+}  // namespace btc

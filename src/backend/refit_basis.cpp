@@ -1,0 +1,76 @@
+#include "backend/refit_basis.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace btc {
+
+void RefitBasis::fill(std::size_t i, MatrixView<double> basis) const {
+  std::size_t rank = 0;
+  for (std::size_t j = 0; j < basis.cols(); ++j) {
+    const std::size_t g = code.group(i, j);
+    const auto sign = static_cast<double>(code.signs.sign(i, j));
+    if (g != kSalientGroup) {
+      const double column =
+          scales.alpha_col.empty() ? 1.0 : static_cast<double>(scales.alpha_col[j]);
+      basis(2 * g, j) = sign * column;
+      basis(2 * g + 1, j) = scales.mu.empty() ? 0.0 : 1.0;
+    } else {
+      basis(2 * groups.count, j) = sign;
+      basis(2 * groups.count + 1, j) = static_cast<double>(code.residual.sign(i, rank++));
+      basis(2 * groups.count + 2, j) = scales.salient_mu.empty() ? 0.0 : 1.0;
+    }
+  }
+}
+
+void add_refit_step(std::size_t i, std::span<const double> step, PanelScales& scales) {
+  const std::size_t groups = scales.alpha.cols();
+  const auto add = [](float& scale, double change) {
+    scale = static_cast<float>(static_cast<double>(scale) + change);
+  };
+  for (std::size_t g = 0; g < groups; ++g) {
+    add(scales.alpha(i, g), step[2 * g]);
+    if (!scales.mu.empty()) {
+      add(scales.mu(i, g), step[2 * g + 1]);
+    }
+  }
+  if (step.size() > 2 * groups) {
+    add(scales.salient_alpha(i, 0), step[2 * groups]);
+    add(scales.salient_alpha(i, 1), step[2 * groups + 1]);
+    if (!scales.salient_mu.empty()) {
+      add(scales.salient_mu[i], step[2 * groups + 2]);
+    }
+  }
+}
+
+void solve_ridged(std::span<double> a, std::span<double> b) {
+  constexpr double kRidge = 1e-9;
+  const std::size_t p = b.size();
+  for (std::size_t j = 0; j < p; ++j) {  // Cholesky, lower triangle
+    a[j * p + j] = a[j * p + j] > 0 ? a[j * p + j] * (1 + kRidge) : 1.0;
+    for (std::size_t l = 0; l < j; ++l) {
+      a[j * p + j] -= a[j * p + l] * a[j * p + l];
+    }
+    a[j * p + j] = std::sqrt(std::max(a[j * p + j], 1e-300));
+    for (std::size_t i = j + 1; i < p; ++i) {
+      for (std::size_t l = 0; l < j; ++l) {
+        a[i * p + j] -= a[i * p + l] * a[j * p + l];
+      }
+      a[i * p + j] /= a[j * p + j];
+    }
+  }
+  for (std::size_t j = 0; j < p; ++j) {
+    for (std::size_t l = 0; l < j; ++l) {
+      b[j] -= a[j * p + l] * b[l];
+    }
+    b[j] /= a[j * p + j];
+  }
+  for (std::size_t j = p; j-- > 0;) {
+    for (std::size_t l = j + 1; l < p; ++l) {
+      b[j] -= a[l * p + j] * b[l];
+    }
+    b[j] /= a[j * p + j];
+  }
+}
+
+}  // namespace btc
