@@ -265,7 +265,8 @@ class Writer {
 
  private:
   YamlNode& add(std::string_view key, YamlNode node) {
-    return map_.entries.emplace_back(key, std::move(node)).second;
+    map_.entries.push_back({std::string(key), std::move(node)});
+    return map_.entries.back().value;
   }
   YamlNode& add_list(std::string_view key) {
     YamlNode list;
@@ -421,7 +422,7 @@ std::map<std::string, std::string> to_options(const PipelineConfig& config) {
       continue;
     }
     for (const auto& [key, value] : node.entries) {
-      options[section + "." + key] = to_flow_text(value);
+      options[concat(section, ".", key)] = to_flow_text(value);
     }
   }
   return options;

@@ -66,7 +66,7 @@ class Converter {
                   "', first given at ", first != nullptr ? first->origin : "");
       YamlNode value = convert(entry.second, depth + 1);
       value.origin = where;  // the line of the key, also for a value that starts further down
-      out.entries.emplace_back(key, std::move(value));
+      out.entries.push_back({key, std::move(value)});
     }
   }
 
@@ -136,8 +136,8 @@ void write_block(const YamlNode& map, const std::string& indent,
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
-  const auto it = std::ranges::find(entries, key, &std::pair<std::string, YamlNode>::first);
-  return it == entries.end() ? nullptr : &it->second;
+  const auto it = std::ranges::find(entries, key, &YamlEntry::key);
+  return it == entries.end() ? nullptr : &it->value;
 }
 
 std::string YamlNode::description() const {
@@ -184,10 +184,10 @@ void apply_override(YamlNode& root, const std::string& override_text) {
       node->origin = origin;
     }
     if (node->find(key) == nullptr) {
-      node->entries.emplace_back(key, YamlNode{});
+      node->entries.push_back({key, YamlNode{}});
     }
     so_far += (so_far.empty() ? "" : ".") + key;
-    node = &std::ranges::find(node->entries, key, &std::pair<std::string, YamlNode>::first)->second;
+    node = &std::ranges::find(node->entries, key, &YamlEntry::key)->value;
   }
   *node = parse(override_text.substr(equals + 1), origin, false);
 }

@@ -7,10 +7,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace btc {
+
+struct YamlEntry;
 
 /// One value. A scalar keeps its text; `quoted` scalars are strings, never numbers.
 struct YamlNode {
@@ -18,14 +19,19 @@ struct YamlNode {
   Kind kind = Kind::kNull;
   std::string text;
   bool quoted = false;
-  std::string origin;           ///< `file.yaml:12`, or the override `--set a.b=VALUE`
-  std::vector<YamlNode> items;  ///< of a sequence
-  std::vector<std::pair<std::string, YamlNode>> entries;  ///< of a map, in file order
+  std::string origin;              ///< `file.yaml:12`, or the override `--set a.b=VALUE`
+  std::vector<YamlNode> items;     ///< of a sequence
+  std::vector<YamlEntry> entries;  ///< of a map, in file order
 
   /// The value under `key`, or null. @pre a map
   [[nodiscard]] const YamlNode* find(std::string_view key) const;
   /// What a message calls it: `a mapping`, `'text'`, ...
   [[nodiscard]] std::string description() const;
+};
+
+struct YamlEntry {
+  std::string key;
+  YamlNode value;
 };
 
 /// Parses one document. @param name file name for messages and origins

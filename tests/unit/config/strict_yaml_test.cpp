@@ -32,7 +32,7 @@ YamlNode scalar_of(const std::string& text) {
 TEST(ParseYaml, KeepsOrderTextAndLines) {
   const YamlNode root = parse_yaml("b: 1\na:\n  c: [x, {d: 'y'}]\n", "f.yaml");
   ASSERT_EQ(root.entries.size(), 2U);
-  EXPECT_EQ(root.entries[0].first, "b");
+  EXPECT_EQ(root.entries[0].key, "b");
   EXPECT_EQ(root.find("a")->find("c")->origin, "f.yaml:3");
   EXPECT_EQ(to_text(root), "b: 1\na:\n  c: [x, {d: \"y\"}]\n");
 }
