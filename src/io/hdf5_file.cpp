@@ -99,9 +99,7 @@ struct Hdf5File::State {
 
   [[nodiscard]] Handle open_object(std::string_view object) const {
     check_open();
-    return checked_handle<FormatError>(
-        H5Oopen(file.get(), std::string(object).c_str(), H5P_DEFAULT), H5Oclose, where(object),
-        ": no such object");
+    return hdf5::open_object(file.get(), object, where(object));
   }
 
   /// An attribute whose type is of the class `expected`.
@@ -282,20 +280,17 @@ void Hdf5File::read_raw(std::string_view name, Hdf5Type type, std::size_t first,
                      where, ": cannot read ", count, " rows from ", first);
 }
 
-std::vector<std::uint64_t> Hdf5File::chunk_offsets(std::string_view name) const {
+std::vector<std::uint64_t> Hdf5File::chunk_offsets(std::string_view name, Hdf5Type type) const {
   state_->check_open();
   const std::string where = state_->where(name);
-  const Handle dataset = checked_handle<FormatError>(
-      H5Dopen2(state_->file.get(), std::string(name).c_str(), H5P_DEFAULT), H5Dclose, where,
-      ": no such dataset, or a damaged one");
+  const Handle dataset = hdf5::open_dataset(state_->file.get(), name, type, where);
   const auto extents = hdf5::extents_of(dataset, where);
   const auto chunk = hdf5::chunk_of(dataset, where);
   BTC_REQUIRE(FormatError,
               !chunk.empty() && chunk.size() == extents.size() &&
                   std::equal(chunk.begin() + 1, chunk.end(), extents.begin() + 1),
               where, ": is not chunked along its first dimension alone, as expected");
-  const Handle type = checked_handle<FormatError>(H5Dget_type(dataset.get()), H5Tclose, where);
-  std::size_t bytes = H5Tget_size(type.get());
+  std::size_t bytes = hdf5::size_of(type);
   haddr_t file_bytes = 0;
   check<FormatError>(H5Fget_eoa(state_->file.get(), &file_bytes), where);
   for (const std::size_t extent : chunk) {

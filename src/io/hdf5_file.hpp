@@ -115,8 +115,9 @@ class Hdf5File {
 
   /// Byte offset of each chunk of a dataset chunked along its leading dimension, for direct reads:
   /// the chunk's elements, then 4 bytes of fletcher32, all inside the file.
-  /// @throws FormatError if the layout is another or a chunk is missing
-  [[nodiscard]] std::vector<std::uint64_t> chunk_offsets(std::string_view name) const;
+  /// @throws FormatError if type or layout are others or a chunk is missing
+  [[nodiscard]] std::vector<std::uint64_t> chunk_offsets(std::string_view name,
+                                                         Hdf5Type type) const;
 
   /// Closes a new file and makes it durable and visible. @return its size in bytes
   std::size_t commit();

@@ -90,6 +90,11 @@ std::string_view name_of(Hdf5Type type) {
   return kNames.at(static_cast<std::size_t>(type));
 }
 
+Handle open_object(hid_t file, std::string_view name, std::string_view where) {
+  return checked_handle<FormatError>(H5Oopen(file, std::string(name).c_str(), H5P_DEFAULT),
+                                     H5Oclose, where, ": no such object");
+}
+
 Handle create_dataset(hid_t file, std::string_view name, Hdf5Type type,
                       const std::vector<std::size_t>& shape, const std::vector<std::size_t>& chunk,
                       std::string_view where) {

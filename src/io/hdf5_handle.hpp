@@ -73,6 +73,8 @@ hid_t type_id(Hdf5Type type);
 std::size_t size_of(Hdf5Type type);
 std::string_view name_of(Hdf5Type type);
 
+/// Opens a group or dataset. @throws FormatError if absent
+Handle open_object(hid_t file, std::string_view name, std::string_view where);
 /// Creates a dataset and the groups above it. @param where begins error messages
 Handle create_dataset(hid_t file, std::string_view name, Hdf5Type type,
                       const std::vector<std::size_t>& shape, const std::vector<std::size_t>& chunk,

@@ -76,23 +76,31 @@ Hdf5ParallelFile::Hdf5ParallelFile(const Communicator& comm, const fs::path& pat
 
 Hdf5ParallelFile::~Hdf5ParallelFile() = default;
 
-void Hdf5ParallelFile::set_attribute(std::string_view name, std::string_view value) {
-  agree(state_->comm, "writing an attribute",
-        [&] { hdf5::write_attribute(state_->file.get(), name, value, state_->where("/")); });
+void Hdf5ParallelFile::set_attribute(std::string_view object, std::string_view name,
+                                     std::string_view value) {
+  agree(state_->comm, "writing an attribute", [&] {
+    const std::string where = state_->where(object);
+    const Handle owner = hdf5::open_object(state_->file.get(), object, where);
+    hdf5::write_attribute(owner.get(), name, value, where);
+  });
 }
 
-void Hdf5ParallelFile::set_attribute(std::string_view name, std::int64_t value) {
+void Hdf5ParallelFile::set_attribute(std::string_view object, std::string_view name,
+                                     std::int64_t value) {
   agree(state_->comm, "writing an attribute", [&] {
-    hdf5::write_attribute(state_->file.get(), name, H5T_STD_I64LE, &value, state_->where("/"));
+    const std::string where = state_->where(object);
+    const Handle owner = hdf5::open_object(state_->file.get(), object, where);
+    hdf5::write_attribute(owner.get(), name, H5T_STD_I64LE, &value, where);
   });
 }
 
 void Hdf5ParallelFile::create_dataset(std::string_view name, Hdf5Type type,
-                                      const std::vector<std::size_t>& shape) {
+                                      const std::vector<std::size_t>& shape,
+                                      std::size_t rows_per_chunk) {
   agree(state_->comm, "creating a dataset", [&] {
     BTC_CHECK(!shape.empty(), state_->where(name), ": has no rows");
     std::vector<std::size_t> chunk = shape;
-    chunk[0] = 1;
+    chunk[0] = rows_per_chunk;
     hdf5::create_dataset(state_->file.get(), name, type, shape, chunk, state_->where(name));
   });
 }

@@ -25,10 +25,13 @@ class Hdf5ParallelFile {
   Hdf5ParallelFile(const Hdf5ParallelFile&) = delete;
   Hdf5ParallelFile& operator=(const Hdf5ParallelFile&) = delete;
 
-  void set_attribute(std::string_view name, std::string_view value);
-  void set_attribute(std::string_view name, std::int64_t value);
-  /// One chunk per row of the leading dimension, fletcher32, no fill value.
-  void create_dataset(std::string_view name, Hdf5Type type, const std::vector<std::size_t>& shape);
+  /// Attributes of the root group ("/") or of a dataset; values equal on all ranks.
+  void set_attribute(std::string_view object, std::string_view name, std::string_view value);
+  void set_attribute(std::string_view object, std::string_view name, std::int64_t value);
+  /// Chunks of `rows_per_chunk` rows of the leading dimension, fletcher32, no fill value. Ranks
+  /// never write to one chunk at the same time.
+  void create_dataset(std::string_view name, Hdf5Type type, const std::vector<std::size_t>& shape,
+                      std::size_t rows_per_chunk = 1);
   /// Writes rows [first, first + count); a rank without rows passes count = 0.
   template <typename T>
   void write_rows(std::string_view name, std::size_t first, std::size_t count,

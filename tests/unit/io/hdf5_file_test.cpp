@@ -3,36 +3,24 @@
 #include <gmock/gmock.h>
 
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <numeric>
 
 #include "common/error.hpp"
 #include "io/atomic_file.hpp"
 #include "support/scratch.hpp"
+#include "support/thrown_by.hpp"
 
 namespace btc {
 namespace {
 
 using test::Scratch;
+using test::thrown_by;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-/// The text of the exception that `call` throws.
-template <typename Type>
-std::string thrown_by(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Type& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    return concat("another exception: ", error.what());
-  }
-  return "no exception";
-}
 
 std::vector<std::uint16_t> numbers(std::size_t count) {
   std::vector<std::uint16_t> values(count);
@@ -151,7 +139,7 @@ TEST(Hdf5File, TellsWhereChunksLie) {
   const Scratch scratch("hdf5");
   const auto path = scratch.path() / "a.h5";
   write_chunked(path);
-  const auto offsets = Hdf5File::open(path).chunk_offsets("/hidden");
+  const auto offsets = Hdf5File::open(path).chunk_offsets("/hidden", Hdf5Type::kU16);
   ASSERT_THAT(offsets, SizeIs(4));
   const std::string bytes = test::read_bytes(path);
   const auto values = numbers(60);
@@ -170,7 +158,7 @@ TEST(Hdf5File, LargeChunksBeginOnPages) {
     out.write_rows<std::uint16_t>("/x", row, 1, numbers(kRow));
   }
   EXPECT_LT(out.commit(), 3 * (kRow * 2 + 8192) + 65536);
-  for (const std::uint64_t offset : Hdf5File::open(path).chunk_offsets("/x")) {
+  for (const std::uint64_t offset : Hdf5File::open(path).chunk_offsets("/x", Hdf5Type::kU16)) {
     EXPECT_EQ(offset % 4096, 0U);
   }
 }
@@ -186,10 +174,11 @@ TEST(Hdf5File, RefusesChunksThatAreMissingOrOtherwiseCut) {
   out.write<std::uint16_t>("/plain", {2, 6}, numbers(12));
   out.commit();
   const Hdf5File in = Hdf5File::open(path);
-  EXPECT_THAT(thrown_by<FormatError>([&] { (void)in.chunk_offsets("/gap"); }),
+  EXPECT_THAT(thrown_by<FormatError>([&] { (void)in.chunk_offsets("/gap", Hdf5Type::kU16); }),
               HasSubstr("row 1 was never written"));
-  EXPECT_THROW((void)in.chunk_offsets("/tiles"), FormatError);
-  EXPECT_THROW((void)in.chunk_offsets("/plain"), FormatError);
+  EXPECT_THROW((void)in.chunk_offsets("/gap", Hdf5Type::kI32), FormatError);
+  EXPECT_THROW((void)in.chunk_offsets("/tiles", Hdf5Type::kU16), FormatError);
+  EXPECT_THROW((void)in.chunk_offsets("/plain", Hdf5Type::kU16), FormatError);
 }
 
 TEST(Hdf5File, NamesFileObjectAndTypesWhenTheyDiffer) {
@@ -250,7 +239,7 @@ TEST(Hdf5File, AFlippedByteIsAnErrorOrLiesInUnusedSpace) {
   const auto path = scratch.path() / "a.h5";
   write_chunked(path);
   const std::string bytes = test::read_bytes(path);
-  for (const std::uint64_t chunk : Hdf5File::open(path).chunk_offsets("/hidden")) {
+  for (const std::uint64_t chunk : Hdf5File::open(path).chunk_offsets("/hidden", Hdf5Type::kU16)) {
     EXPECT_TRUE(is_flip_noticed(path, bytes, chunk + 3)) << "fletcher32 is not in use";
   }
   for (std::size_t at = 0; at < 48; ++at) {

@@ -3,12 +3,12 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "comm/agree.hpp"
 #include "common/error.hpp"
 #include "io/atomic_file.hpp"
 #include "support/scratch.hpp"
+#include "support/shared_scratch.hpp"
 
 namespace btc {
 namespace {
@@ -17,26 +17,6 @@ using ::testing::HasSubstr;
 
 constexpr std::size_t kRows = 7;
 constexpr std::size_t kRowLength = 600;
-
-/// A directory that all ranks share; removed by rank 0 when all are done with it.
-class SharedScratch {
- public:
-  SharedScratch() : comm_(Communicator::world()) {
-    if (comm_.rank() == 0) {
-      own_.emplace("parallel");
-    }
-    path_ = comm_.broadcast(own_.has_value() ? own_->path().string() : "");
-  }
-  ~SharedScratch() { comm_.barrier(); }
-  SharedScratch(const SharedScratch&) = delete;
-  SharedScratch& operator=(const SharedScratch&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  Communicator comm_;
-  std::optional<test::Scratch> own_;
-  std::filesystem::path path_;
-};
 
 std::vector<std::uint16_t> row_values(std::size_t row) {
   std::vector<std::uint16_t> values(kRowLength);
@@ -48,16 +28,16 @@ std::vector<std::uint16_t> row_values(std::size_t row) {
 
 TEST(Hdf5ParallelFile, RanksWriteTheirRowsCollectively) {
   const Communicator world = Communicator::world();
-  const SharedScratch scratch;
+  const test::SharedScratch scratch("parallel");
   const auto path = scratch.path() / "new" / "block-00003.h5";
   const auto ranks = static_cast<std::size_t>(world.size());
   const std::size_t rounds = (kRows + ranks - 1) / ranks;
   std::size_t size = 0;
   {
     Hdf5ParallelFile file(world, path);
-    file.set_attribute("schema", "btc.test");
-    file.set_attribute("block", 3);
+    file.set_attribute("/", "schema", "btc.test");
     file.create_dataset("/group/hidden", Hdf5Type::kU16, {kRows, 2, kRowLength / 2});
+    file.set_attribute("/group/hidden", "block", 3);
     // Rows are dealt in turn, so that the last round leaves some ranks without one.
     for (std::size_t round = 0; round < rounds; ++round) {
       const std::size_t row = round * ranks + static_cast<std::size_t>(world.rank());
@@ -73,7 +53,7 @@ TEST(Hdf5ParallelFile, RanksWriteTheirRowsCollectively) {
   const Hdf5File in = Hdf5File::open(path);
   EXPECT_EQ(size, std::filesystem::file_size(path));
   EXPECT_EQ(in.text_attribute("/", "schema"), "btc.test");
-  EXPECT_EQ(in.int_attribute("/", "block"), 3);
+  EXPECT_EQ(in.int_attribute("/group/hidden", "block"), 3);
   const auto all = in.read<std::uint16_t>("/group/hidden");
   ASSERT_EQ(all.size(), kRows * kRowLength);
   for (std::size_t row = 0; row < kRows; ++row) {
@@ -82,12 +62,13 @@ TEST(Hdf5ParallelFile, RanksWriteTheirRowsCollectively) {
                            all.begin() + static_cast<std::ptrdiff_t>(row * kRowLength)))
         << "row " << row;
   }
-  EXPECT_EQ(in.chunk_offsets("/group/hidden").size(), kRows) << "one chunk per row, fletcher32";
+  EXPECT_EQ(in.chunk_offsets("/group/hidden", Hdf5Type::kU16).size(), kRows)
+      << "one chunk per row, fletcher32";
 }
 
 TEST(Hdf5ParallelFile, OneThrowingRankEndsAllCleanly) {
   const Communicator world = Communicator::world();
-  const SharedScratch scratch;
+  const test::SharedScratch scratch("parallel");
   const auto path = scratch.path() / "a.h5";
   const int thrower = world.size() - 1;
   try {
@@ -105,7 +86,7 @@ TEST(Hdf5ParallelFile, OneThrowingRankEndsAllCleanly) {
 
 TEST(Hdf5ParallelFile, ARankWithWrongRowsFailsAllAndTheFileGoesOn) {
   const Communicator world = Communicator::world();
-  const SharedScratch scratch;
+  const test::SharedScratch scratch("parallel");
   const auto path = scratch.path() / "a.h5";
   Hdf5ParallelFile file(world, path);
   file.create_dataset("/x", Hdf5Type::kU16, {kRows, kRowLength});
@@ -122,7 +103,7 @@ TEST(Hdf5ParallelFile, ARankWithWrongRowsFailsAllAndTheFileGoesOn) {
 
 TEST(Hdf5ParallelFile, UnwritableDirectoryFailsOnEveryRank) {
   const Communicator world = Communicator::world();
-  const SharedScratch scratch;
+  const test::SharedScratch scratch("parallel");
   if (world.rank() == 0) {
     test::write_bytes(scratch.path() / "plain", "");
   }
