@@ -33,11 +33,13 @@ class ActivationWriter {
   ~ActivationWriter();
   ActivationWriter(const ActivationWriter&) = delete;
   ActivationWriter& operator=(const ActivationWriter&) = delete;
-  /// @param hidden [T, d], bf16 values. @throws NumericError naming block and sequence if not
-  /// finite
+  /// @param hidden [T, d], bf16 values
+  /// @throws NumericError naming block, sequence, token and column of a value that is not finite
   void write(std::size_t sequence, MatrixView<const float> hidden);
-  /// @return size in bytes
+  /// @return size in bytes. @throws Error naming the first sequence that was not written
   std::size_t commit();
+  /// What `ActivationReader::content_hash` will say.
+  [[nodiscard]] std::string content_hash() const;
 
  private:
   struct State;
@@ -45,7 +47,7 @@ class ActivationWriter {
 };
 
 /// Reads one file, sequence by sequence, at most `ring` sequences in memory; a thread reads ahead
-/// (plain pread of the chunks: HDF5 itself is not thread-safe).
+/// (plain pread of the chunks: HDF5 itself is not thread-safe). It may be dropped at any time.
 class ActivationReader {
  public:
   /// @throws FormatError if the file is damaged, IoError if absent
@@ -57,6 +59,8 @@ class ActivationReader {
   /// The next sequence [T, d] in ascending order.
   /// @throws FormatError naming file, block and sequence when its checksum does not match
   Matrix<float> next();
+  /// The same into memory of the caller [T, d], which saves allocating it anew each time.
+  void next(MatrixView<float> hidden);
   /// XXH3-64 over the stored per-sequence checksums: stands for the file's content.
   [[nodiscard]] std::string content_hash() const;
 

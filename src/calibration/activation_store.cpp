@@ -1,0 +1,148 @@
+#include "calibration/activation_store.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "calibration/activation_format.hpp"
+#include "calibration/chunk_ring.hpp"
+#include "common/error.hpp"
+#include "common/half.hpp"
+#include "io/hdf5_file.hpp"
+
+namespace btc {
+namespace {
+
+void check_text(const Hdf5File& file, const std::filesystem::path& path, std::string_view object,
+                std::string_view name, std::string_view expected) {
+  const std::string found = file.text_attribute(object, name);
+  BTC_REQUIRE(FormatError, found == expected, path.string(), ": ", name, " '", found,
+              "', expected '", expected, "'");
+}
+
+void check_version(const Hdf5File& file, const std::filesystem::path& path) {
+  const std::string found = file.text_attribute("/", "version");
+  BTC_REQUIRE(FormatError, found.substr(0, found.find('.')) == kActivationVersion.substr(0, 1),
+              path.string(), ": version ", found, ", but only ", kActivationVersion.substr(0, 1),
+              ".x can be read");
+}
+
+ActivationHeader read_header(const Hdf5File& file, const std::filesystem::path& path) {
+  check_text(file, path, "/", "schema", kActivationSchema);
+  check_version(file, path);
+  check_text(file, path, kHiddenDataset, "encoding", kActivationEncoding);
+  const std::int64_t block = file.int_attribute("/", "block");
+  BTC_REQUIRE(FormatError, block >= 0 && block <= std::numeric_limits<int>::max(), path.string(),
+              ": block ", block);
+  const auto shape = file.shape(kHiddenDataset);
+  BTC_REQUIRE(FormatError,
+              shape.size() == 3 && std::find(shape.begin(), shape.end(), 0U) == shape.end(),
+              path.string(), ": ", kHiddenDataset, " has rank ", shape.size(),
+              ", expected [sequences, tokens, hidden], none of them 0");
+  return {static_cast<int>(block), shape[0], shape[1], shape[2],
+          file.text_attribute("/", "fingerprint")};
+}
+
+}  // namespace
+
+void round_to_bf16(MatrixView<float> values) {
+  for (std::size_t i = 0; i < values.rows(); ++i) {
+    for (float& value : values.row(i)) {
+      value = bf16_to_float(float_to_bf16(value));
+    }
+  }
+}
+
+struct ActivationWriter::State {
+  State(const std::filesystem::path& path, const ActivationHeader& header_of_file)
+      : header(header_of_file), sequences(path, header), file(Hdf5File::create(path)) {}
+
+  ActivationHeader header;
+  SequencePacker sequences;
+  Hdf5File file;
+};
+
+ActivationWriter::ActivationWriter(const std::filesystem::path& path,
+                                   const ActivationHeader& header)
+    : state_(std::make_unique<State>(path, header)) {
+  Hdf5File& file = state_->file;
+  file.create_dataset(kHiddenDataset, Hdf5Type::kU16,
+                      {header.sequences, header.tokens, header.hidden},
+                      {.chunk = {1, header.tokens, header.hidden}});
+  write_header(file, header);
+}
+
+ActivationWriter::~ActivationWriter() = default;
+
+void ActivationWriter::write(std::size_t sequence, MatrixView<const float> hidden) {
+  const auto bits = state_->sequences.pack(sequence, hidden);
+  state_->file.write_rows(kHiddenDataset, sequence, 1, bits);
+}
+
+std::size_t ActivationWriter::commit() {
+  state_->sequences.check_complete();
+  const auto& checksums = state_->sequences.checksums();
+  state_->file.write<std::uint64_t>(kChecksumDataset, {checksums.size()}, checksums);
+  return state_->file.commit();
+}
+
+std::string ActivationWriter::content_hash() const {
+  return hash_of_checksums(state_->sequences.checksums());
+}
+
+struct ActivationReader::State {
+  ActivationHeader header;
+  std::string hash;
+  std::unique_ptr<ChunkRing> ring;
+};
+
+ActivationReader::ActivationReader(const std::filesystem::path& path, std::size_t ring)
+    : state_(std::make_unique<State>()) {
+  const Hdf5File file = Hdf5File::open(path);
+  state_->header = read_header(file, path);
+  const ActivationHeader& header = state_->header;
+  // This checks that the chunks have the expected size and lie inside the file.
+  auto offsets = file.chunk_offsets(kHiddenDataset, Hdf5Type::kU16);
+  BTC_REQUIRE(FormatError, offsets.size() == header.sequences, path.string(), ": ",
+              header.sequences, " sequences in ", offsets.size(), " chunks, expected one each");
+  auto checksums = file.read<std::uint64_t>(kChecksumDataset);
+  BTC_REQUIRE(FormatError, checksums.size() == header.sequences, path.string(), ": ",
+              checksums.size(), " checksums for ", header.sequences, " sequences");
+  state_->hash = hash_of_checksums(checksums);
+  state_->ring = std::make_unique<ChunkRing>(
+      ChunkRing::Source{path, header.block, header.tokens * header.hidden, std::move(offsets),
+                        std::move(checksums)},
+      ring);
+}
+
+ActivationReader::~ActivationReader() = default;
+
+const ActivationHeader& ActivationReader::header() const { return state_->header; }
+
+Matrix<float> ActivationReader::next() {
+  Matrix<float> hidden(state_->header.tokens, state_->header.hidden);
+  next(hidden.view());
+  return hidden;
+}
+
+void ActivationReader::next(MatrixView<float> hidden) {
+  const ActivationHeader& header = state_->header;
+  BTC_CHECK(hidden.rows() == header.tokens && hidden.cols() == header.hidden, "matrix of [",
+            hidden.rows(), ", ", hidden.cols(), "], expected [", header.tokens, ", ", header.hidden,
+            "]");
+  state_->ring->consume([&](std::span<const std::uint16_t> bits) {
+    for (std::size_t t = 0; t < header.tokens; ++t) {
+      const auto from = bits.subspan(t * header.hidden, header.hidden);
+      const auto to = hidden.row(t);
+      for (std::size_t i = 0; i < to.size(); ++i) {
+        to[i] = bf16_to_float(from[i]);
+      }
+    }
+  });
+}
+
+std::string ActivationReader::content_hash() const { return state_->hash; }
+
+}  // namespace btc
