@@ -1,0 +1,69 @@
+#include <algorithm>
+
+#include "common/hash.hpp"
+#include "io/atomic_file.hpp"
+#include "pack/model_directory.hpp"
+#include "pack/packed_directory.hpp"
+#include "pack/packed_model.hpp"
+
+namespace btc {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_hash(const fs::path& directory, const ModelFile& file) {
+  const fs::path path = directory / file.name;
+  const std::string sha256 = sha256_file(path);
+  BTC_REQUIRE(FormatError, sha256 == file.sha256, path.string(), ": SHA-256 is ", sha256,
+              ", expected ", file.sha256);
+}
+
+std::string text_of(const LedgerLine& line) {
+  return concat(line.file, ", ", line.object, ", ", line.category, ": ", line.bytes, " bytes");
+}
+
+void check_ledger(const std::vector<LedgerLine>& found, const std::vector<LedgerLine>& promised) {
+  for (std::size_t i = 0; i < std::min(found.size(), promised.size()); ++i) {
+    BTC_REQUIRE(FormatError, found[i] == promised[i], kManifestName, ": ledger line ", i, " is ",
+                text_of(promised[i]), ", expected ", text_of(found[i]));
+  }
+  BTC_REQUIRE(FormatError, found.size() == promised.size(), kManifestName, ": ", promised.size(),
+              " ledger lines, expected ", found.size());
+}
+
+void check_bits(const BitNumbers& found, const BitNumbers& promised) {
+  BTC_REQUIRE(FormatError, found == promised, "config.json: bits ", promised.nominal, " ",
+              promised.sign, " ", promised.stored, " ", promised.model, ", expected ",
+              found.nominal, " ", found.sign, " ", found.stored, " ", found.model);
+}
+
+}  // namespace
+
+ModelReport inspect_model(const fs::path& model_directory) {
+  ModelReport report;
+  report.files = read_manifest(model_directory).files;
+  for (const ModelFile& file : report.files) {
+    check_size(model_directory, file);
+    check_hash(model_directory, file);
+  }
+  const PackedDirectory directory(model_directory);
+  std::vector<std::string> names;
+  for (const SafetensorsFile& shard : directory.shards()) {
+    names.push_back(shard.path().filename().string());
+    const auto file = std::find_if(report.files.begin(), report.files.end(),
+                                   [&](const ModelFile& f) { return f.name == names.back(); });
+    file->ledger = ledger_of(shard);
+    report.ledger.insert(report.ledger.end(), file->ledger.begin(), file->ledger.end());
+  }
+  check_ledger(report.ledger, directory.manifest().ledger);
+  BTC_REQUIRE(FormatError,
+              read_text_file(model_directory / kIndexName) == index_text_of(model_directory, names),
+              kIndexName, ": does not describe the tensors of the safetensors files");
+  const ModelConfig& config = directory.config();
+  report.bits = bit_numbers(report.ledger, nominal_bits(directory.packed_config().format),
+                            linear_weight_count(config), parameter_count(config));
+  check_bits(report.bits, directory.packed_config().bits);
+  return report;
+}
+
+}  // namespace btc

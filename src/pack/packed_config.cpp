@@ -1,0 +1,198 @@
+#include "pack/packed_config.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "io/format_version.hpp"
+#include "io/json_check.hpp"
+#include "pack/linear_layout.hpp"
+
+namespace btc {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr const char* kKey = "quantization_config";
+constexpr int kMaxDepth = 16;
+constexpr std::array<std::string_view, 2> kIndexCodingNames = {"fixed", "radix"};
+constexpr std::array<std::string_view, 2> kGroupMapNames = {"dense", "rice"};
+
+ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool tied_head) {
+  ordered_json config = {{"quant_method", "btc"},
+                         {"format", kPackedFormatName},
+                         {"format_version", kPackedVersion},
+                         {"codec", format.vector_length > 0 ? "codebook" : "none"}};
+  if (format.vector_length > 0) {
+    config["vector_length"] = format.vector_length;
+    config["codebook_size"] = format.codebook_size;
+    config["scope"] = kCodebookScopeNames.at(static_cast<std::size_t>(format.scope));
+    config["index_coding"] = kIndexCodingNames.at(static_cast<std::size_t>(format.index_coding));
+  }
+  config["layout"] = "dense";
+  config["split_points"] = format.groups - 1;
+  config["group_map"] = kGroupMapNames.at(format.rice_group_map ? 1 : 0);
+  config["panel"] = format.panel;
+  config["scale_dtype"] = "F16";
+  config["mean"] = format.mean;
+  config["column_scale"] = format.column_scale;
+  config["salient"] = format.salient;
+  config["residual"] = "raw";
+  config["salient_groups"] = 1;
+  config["not_quantized"] = ordered_json::array();
+  if (!tied_head) {
+    config["not_quantized"].push_back("lm_head");
+  }
+  config["not_quantized"].push_back("model.embed_tokens");
+  config["bits"] = {{"nominal_bits", bits.nominal},
+                    {"sign_bits", bits.sign},
+                    {"stored_bits", bits.stored},
+                    {"model_bits", bits.model}};
+  return config;
+}
+
+/// Hands out the fields of an object and knows which were never asked for.
+class StrictObject {
+ public:
+  StrictObject(const ordered_json& object, std::string origin)
+      : object_(object), origin_(std::move(origin)) {
+    BTC_REQUIRE(FormatError, object_.is_object(), origin_, ": expected an object");
+  }
+
+  const ordered_json& at(const char* key) {
+    asked_.insert(key);
+    const auto entry = object_.find(key);
+    BTC_REQUIRE(FormatError, entry != object_.end(), origin_, ": ", key, " is missing");
+    return *entry;
+  }
+  std::string text(const char* key) {
+    const ordered_json& value = at(key);
+    BTC_REQUIRE(FormatError, value.is_string(), origin_, ": ", key, ": got ", value.dump(),
+                ", expected a text");
+    return value.get<std::string>();
+  }
+  std::uint64_t integer(const char* key, std::uint64_t limit) {
+    const ordered_json& value = at(key);
+    BTC_REQUIRE(FormatError, value.is_number_unsigned() && value.get<std::uint64_t>() <= limit,
+                origin_, ": ", key, ": got ", value.dump(), ", expected 0..", limit);
+    return value.get<std::uint64_t>();
+  }
+  void exactly(const char* key, std::uint64_t value) {
+    const std::uint64_t found = integer(key, value);
+    BTC_REQUIRE(FormatError, found == value, origin_, ": ", key, ": got ", found, ", expected ",
+                value);
+  }
+  double number(const char* key) {
+    const ordered_json& value = at(key);
+    BTC_REQUIRE(FormatError, value.is_number(), origin_, ": ", key, ": got ", value.dump(),
+                ", expected a number");
+    return value.get<double>();
+  }
+  bool flag(const char* key) {
+    const ordered_json& value = at(key);
+    BTC_REQUIRE(FormatError, value.is_boolean(), origin_, ": ", key, ": got ", value.dump(),
+                ", expected true or false");
+    return value.get<bool>();
+  }
+  template <std::size_t N>
+  std::size_t choice(const char* key, const std::array<std::string_view, N>& names) {
+    const std::string value = text(key);
+    std::string allowed;
+    for (std::size_t i = 0; i < N; ++i) {
+      if (names.at(i) == value) {
+        return i;
+      }
+      allowed += concat(i > 0 ? ", " : "", names.at(i));
+    }
+    BTC_THROW(FormatError, origin_, ": ", key, ": got \"", value, "\", expected one of ", allowed);
+  }
+  void refuse_unknown() const {
+    for (const auto& [key, value] : object_.items()) {
+      BTC_REQUIRE(FormatError, asked_.contains(key), origin_, ": unknown key \"", key, "\"");
+    }
+  }
+
+ private:
+  const ordered_json& object_;
+  std::string origin_;
+  std::set<std::string> asked_;
+};
+
+PackedFormat read_format(StrictObject& config) {
+  constexpr std::uint64_t kMaxInteger = std::uint64_t{1} << 24U;
+  const auto only = [&](const char* key, std::string_view value) {
+    config.choice(key, std::array{value});
+  };
+  PackedFormat format;
+  only("quant_method", "btc");
+  only("format", kPackedFormatName);
+  if (config.choice("codec", std::array<std::string_view, 2>{"none", "codebook"}) == 1) {
+    format.vector_length = static_cast<int>(config.integer("vector_length", kMaxVectorLength));
+    format.codebook_size = config.integer("codebook_size", kMaxInteger);
+    format.scope = static_cast<CodebookScope>(config.choice("scope", kCodebookScopeNames));
+    format.index_coding =
+        static_cast<IndexCoding>(config.choice("index_coding", kIndexCodingNames));
+  }
+  only("layout", "dense");
+  format.groups = config.integer("split_points", 3) + 1;
+  format.rice_group_map = config.choice("group_map", kGroupMapNames) == 1;
+  format.panel = config.integer("panel", kMaxInteger);
+  only("scale_dtype", "F16");
+  format.mean = config.flag("mean");
+  format.column_scale = config.flag("column_scale");
+  format.salient = config.flag("salient");
+  only("residual", "raw");
+  config.exactly("salient_groups", 1);
+  return format;
+}
+
+ordered_json parse_object(const std::string& text, std::string_view origin) {
+  check_json(text, origin, kMaxDepth);
+  ordered_json object = ordered_json::parse(text);
+  BTC_REQUIRE(FormatError, object.is_object(), origin, ": expected a JSON object");
+  return object;
+}
+
+std::string to_text(const ordered_json& config) { return config.dump(2) + "\n"; }
+
+}  // namespace
+
+std::string add_quantization_config(const std::string& source_config, std::string_view origin,
+                                    const PackedFormat& format, const BitNumbers& bits,
+                                    bool tied_head) {
+  ordered_json config = parse_object(source_config, origin);
+  BTC_REQUIRE(InputError, !config.contains(kKey), origin, ": has ", kKey,
+              ", expected a model that is not quantized");
+  config[kKey] = to_json(format, bits, tied_head);
+  return to_text(config);
+}
+
+PackedConfig read_packed_config(const std::string& text, std::string_view origin) {
+  ordered_json config = parse_object(text, origin);
+  BTC_REQUIRE(FormatError, config.contains(kKey), origin, ": ", kKey,
+              " is missing: not a packed model");
+  const std::string where = concat(origin, ": ", kKey);
+  StrictObject reader(config[kKey], where);
+  check_version(reader.text("format_version"), kPackedVersion, where);
+  PackedConfig result;
+  result.format = read_format(reader);
+  check_format(result.format, where);
+  BTC_REQUIRE(FormatError, reader.at("not_quantized").is_array(), where,
+              ": not_quantized is not a list");
+  StrictObject bits(reader.at("bits"), where + ".bits");
+  result.bits = {bits.number("nominal_bits"), bits.number("sign_bits"), bits.number("stored_bits"),
+                 bits.number("model_bits")};
+  bits.refuse_unknown();
+  reader.refuse_unknown();
+  config.erase(kKey);
+  result.source = to_text(config);
+  return result;
+}
+
+std::string dense_config(const std::string& source_config, std::string_view dtype) {
+  ordered_json config = parse_object(source_config, "config.json");
+  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = dtype;
+  return to_text(config);
+}
+
+}  // namespace btc

@@ -1,0 +1,44 @@
+#pragma once
+/// A packed model directory, opened and checked: what reading, inspecting and exporting share.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "model/model_config.hpp"
+#include "pack/manifest.hpp"
+#include "pack/packed_config.hpp"
+
+namespace btc {
+
+class PackedDirectory {
+ public:
+  /// Checks sizes, versions, that every tensor of the format and no other is there, and the types
+  /// and shapes of those that are as in the source.
+  /// @throws FormatError
+  explicit PackedDirectory(std::filesystem::path path);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const Manifest& manifest() const { return manifest_; }
+  [[nodiscard]] const PackedConfig& packed_config() const { return packed_config_; }
+  [[nodiscard]] const ModelConfig& config() const { return config_; }
+  /// Shard of a block; at index `config().blocks`, the outer one.
+  [[nodiscard]] const std::vector<SafetensorsFile>& shards() const { return shards_; }
+  /// Shape as the configuration says. @throws FormatError as `read_packed_linear`
+  [[nodiscard]] QuantizedLinear linear(int block, LinearKind kind) const;
+
+ private:
+  void open_shards();
+
+  std::filesystem::path path_;
+  Manifest manifest_;
+  PackedConfig packed_config_;
+  ModelConfig config_;
+  std::vector<SafetensorsFile> shards_;
+  std::vector<Pattern> model_codewords_;  ///< scope model
+};
+
+/// Tensors of a block that are stored as in the source: norms and biases.
+std::vector<ExpectedTensor> copied_tensors_of(const ModelConfig& config, int block);
+
+}  // namespace btc

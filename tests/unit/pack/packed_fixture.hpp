@@ -1,0 +1,105 @@
+#pragma once
+/// A small golden checkpoint, packed with random Linears.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/checkpoint.hpp"
+#include "pack/packed_model.hpp"
+#include "random_linear.hpp"
+
+namespace btc::test {
+
+inline std::filesystem::path golden_model(const std::string& name) {
+  return std::filesystem::path(BTC_SOURCE_DIR) / "tests/golden/models" / name;
+}
+
+/// The packed form of every Linear of a model.
+struct PackedFixture {
+  std::unique_ptr<Checkpoint> checkpoint;
+  PackedFormat format;
+  std::vector<std::array<QuantizedLinear, kLinearKinds.size()>> blocks;
+  std::optional<Codebook> codebook;  ///< scope model
+  std::filesystem::path source;
+
+  PackedFixture(const std::string& model, const PackedFormat& wanted, std::size_t salient)
+      : checkpoint(Checkpoint::open(golden_model(model))),
+        format(wanted),
+        source(golden_model(model)) {
+    Rng rng(17);
+    std::vector<Pattern> codewords;
+    if (format.vector_length > 0) {
+      codewords = random_codewords(format.codebook_size, format.vector_length, rng);
+      codebook = Codebook{format.vector_length, codewords, 0, 0};
+    }
+    for (int b = 0; b < checkpoint->config().blocks; ++b) {
+      auto& block = blocks.emplace_back();
+      for (const LinearKind kind : kLinearKinds) {
+        const auto [n, m] = linear_shape(checkpoint->config(), kind);
+        RandomShape shape{n, m, {}};
+        for (std::size_t k = 0; k < salient; ++k) {
+          shape.salient.push_back(static_cast<std::uint32_t>(3 * k + 1));
+        }
+        block.at(index_of(kind)) = random_linear(shape, format, codewords, rng);
+      }
+    }
+  }
+
+  /// Block files in `run`, then the model directory `run`/model; the shards in the given order.
+  [[nodiscard]] std::filesystem::path assemble(const std::filesystem::path& run,
+                                               bool backwards = false) const {
+    const int count = checkpoint->config().blocks;
+    const auto directory = run / "model";
+    std::vector<ModelFile> files;
+    for (int i = 0; i < count; ++i) {
+      const int b = backwards ? count - 1 - i : i;
+      const auto path = run / (block_stem(b) + ".safetensors");
+      const auto written = write_packed_block(path, packed_block(b), format);
+      files.push_back(copy_block_shard(path, b, count, directory, written.file.sha256));
+    }
+    files.push_back(write_outer_shard(*checkpoint, codebook, directory));
+    std::vector<LedgerLine> ledger;
+    for (const ModelFile& file : files) {
+      ledger.insert(ledger.end(), file.ledger.begin(), file.ledger.end());
+    }
+    const BitNumbers bits =
+        bit_numbers(ledger, nominal_bits(format), linear_weight_count(checkpoint->config()),
+                    parameter_count(checkpoint->config()));
+    const std::vector<ModelFile> shards = files;
+    for (const ModelFile& file : write_model_metadata(source, directory, format, bits, shards)) {
+      files.push_back(file);
+    }
+    write_manifest(directory, files, bits, "fingerprint-of-the-source",
+                   {{"binarize.panel", "128"}});
+    return directory;
+  }
+
+  [[nodiscard]] PackedBlock packed_block(int b) const {
+    PackedBlock block;
+    block.block = b;
+    block.fingerprint = "f";
+    block.linear = blocks.at(static_cast<std::size_t>(b));
+    for (const ExpectedTensor& tensor : block_tensors(checkpoint->config(), b)) {
+      if (tensor.shape.size() == 1) {
+        block.copied.push_back(checkpoint->tensor(tensor.name));
+      }
+    }
+    return block;
+  }
+};
+
+inline PackedFormat model_scope_format() {
+  PackedFormat format;
+  format.vector_length = 12;
+  format.codebook_size = 300;
+  format.scope = CodebookScope::kModel;
+  format.index_coding = index_coding_for(300);
+  format.panel = 24;
+  format.groups = 3;
+  return format;
+}
+
+}  // namespace btc::test
