@@ -1,6 +1,6 @@
+#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
 #include <c10/core/InferenceMode.h>
 
@@ -9,17 +9,12 @@
 #include "common/error.hpp"
 #include "common/rng.hpp"
 #include "model/block_forward.hpp"
+#include "model/key_value_cache.hpp"
 #include "model/transformer.hpp"
 
 namespace btc {
 
 namespace {
-
-/// Keys and values of all positions so far, one pair per block.
-struct KeyValueCache {
-  at::Tensor keys;    ///< [B, kv_heads, length, head_dim]
-  at::Tensor values;  ///< [B, kv_heads, length, head_dim]
-};
 
 /// All blocks in memory, one position of B sequences at a time.
 class Decoder {
@@ -27,17 +22,16 @@ class Decoder {
   Decoder(const ModelSource& model, std::size_t sequences, std::size_t length)
       : model_(model), head_(model), rotary_(rotary_table(model.config(), length)) {
     const ModelConfig& config = model.config();
-    const std::vector<std::int64_t> shape = {
-        narrow<std::int64_t>(sequences), narrow<std::int64_t>(config.kv_heads),
-        narrow<std::int64_t>(length), narrow<std::int64_t>(config.head_dim)};
+    const KeyValueCache::Shape shape = {sequences * config.kv_heads, config.heads / config.kv_heads,
+                                        config.head_dim, length};
     for (int block = 0; block < config.blocks; ++block) {
       blocks_.emplace_back(config, model.load_block(block));
-      caches_.push_back({at::empty(shape, at::kFloat), at::empty(shape, at::kFloat)});
+      caches_.emplace_back(shape);
     }
   }
 
   /// Probabilities of the next id [B, vocab], given the ids [B] at `position`.
-  at::Tensor step(std::span<const std::int32_t> ids, std::int64_t position) {
+  at::Tensor step(std::span<const std::int32_t> ids, std::size_t position) {
     const Matrix<float> embedded = model_.embed(ids);
     at::Tensor x = borrow(embedded.view());
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
@@ -51,19 +45,37 @@ class Decoder {
 
  private:
   at::Tensor attend(const TransformerBlock& block, KeyValueCache& cache, const at::Tensor& input,
-                    std::int64_t position) {
+                    std::size_t position) {
+    const auto row = narrow<std::int64_t>(position);
     at::Tensor q;
     at::Tensor k;
     at::Tensor v;
-    block.project(input, borrow(rotary_.cosine).narrow(0, position, 1),
-                  borrow(rotary_.sine).narrow(0, position, 1), q, k, v);
-    cache.keys.select(2, position).copy_(k);
-    cache.values.select(2, position).copy_(v);
-    // The queries that share a key act as rows of one small query matrix: no copy of the keys.
-    const at::Tensor grouped = q.view({q.size(0), k.size(1), -1, q.size(2)});
-    const at::Tensor mixed = at::scaled_dot_product_attention(
-        grouped, cache.keys.narrow(2, 0, position + 1), cache.values.narrow(2, 0, position + 1));
-    return mixed.reshape({q.size(0), -1});
+    block.project(input, borrow(rotary_.cosine).narrow(0, row, 1),
+                  borrow(rotary_.sine).narrow(0, row, 1), q, k, v);
+    const KeyValueCache::Shape& shape = cache.shape();
+    const std::size_t count = position + 1;
+    const std::size_t width = shape.queries * shape.head_dim;
+    const float* queries = q.const_data_ptr<float>();
+    const float* keys = k.const_data_ptr<float>();
+    const float* values = v.const_data_ptr<float>();
+    Matrix<float> scores(shape.items * shape.queries, count);
+    const auto items = narrow<std::int64_t>(shape.items);
+    at::parallel_for(0, items, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = static_cast<std::size_t>(begin); std::cmp_less(i, end); ++i) {
+        cache.store(i, position, keys + i * shape.head_dim, values + i * shape.head_dim);
+        cache.score(i, count, queries + i * width, scores.row(i * shape.queries).data());
+      }
+    });
+    const at::Tensor weights = at::softmax(borrow(scores), -1);
+    const float* weight = weights.const_data_ptr<float>();
+    at::Tensor mixed = at::empty({q.size(0), q.size(1) * q.size(2)}, at::kFloat);
+    auto* mixed_data = mixed.mutable_data_ptr<float>();
+    at::parallel_for(0, items, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = static_cast<std::size_t>(begin); std::cmp_less(i, end); ++i) {
+        cache.mix(i, count, weight + i * shape.queries * count, mixed_data + i * width);
+      }
+    });
+    return mixed;
   }
 
   const ModelSource& model_;
@@ -109,7 +121,7 @@ std::vector<std::vector<std::int32_t>> sample_sequences(const ModelSource& model
   }
   Decoder decoder(model, seeds.size(), length);
   for (std::size_t position = 0; position + 1 < length; ++position) {
-    const at::Tensor probabilities = decoder.step(ids, narrow<std::int64_t>(position));
+    const at::Tensor probabilities = decoder.step(ids, position);
     const MatrixView<const float> rows(probabilities.const_data_ptr<float>(), seeds.size(),
                                        config.vocab_size);
     for (std::size_t s = 0; s < seeds.size(); ++s) {

@@ -143,8 +143,6 @@ class Hessians : public ::testing::Test {
   }
 };
 
-/// Quadratic form of the summed Hessian with itself must reproduce the energy of each Linear's
-/// output: tr(W H W^T) = 2 |X W^T|^2. Checked through weights whose output we can read.
 TEST_F(Hessians, SumTwiceTheGramMatrixOfEachInput) {
   const Golden golden = open_golden("qwen2_tied");
   const ModelConfig& config = golden.model->config();
@@ -186,7 +184,8 @@ TEST_F(Hessians, SumTwiceTheGramMatrixOfEachInput) {
   }
 }
 
-/// Output energy of o and down from the block's own output, with everything else switched off.
+/// With the other Linear set to zero, the block adds X W^T to its input, and tr(W H W^T) must be
+/// twice its energy.
 TEST_F(Hessians, InputsOfOutputAndDownAreThoseOfTheForwardPass) {
   const Golden golden = open_golden("llama_gqa_llama3");
   const ModelConfig& config = golden.model->config();
