@@ -10,18 +10,24 @@ step "set-up: packages and LibTorch" tools/setup.sh --tests --slurm
 step "build of the dev preset" build dev
 allow_mpi_as_root
 
+# Skipped cases of a ctest log as `test: case: reason`; colours come from mpiexec's terminal.
+list_skipped() {
+  sed -e 's/\x1b\[[0-9;]*[a-zA-Z]//g' -e 's/\r$//' "$1" | awk '
+    /^[0-9]+\/[0-9]+ Test: / { test = $3 }
+    /: Skipped$/ { getline reason }
+    /^\[  SKIPPED \] .* \([0-9]+ ms\)$/ { print test ": " $4 ": " reason }
+    /^skipped: / { print test ": " substr($0, 10) }' | sort -u
+}
+
 log=build/dev/Testing/Temporary
 mkdir -p "$log"
 rc=0
 # The summary is held back until the skipped tests are listed.
-ctest --preset dev "$@" 2>&1 | tee "$log/run.txt" | sed -u '/% tests passed,/,$d' || rc=$?
-# GoogleTest prints a skipped case with its time; a script test is skipped as a whole.
-{
-  sed -n 's/^\(\[rank [0-9]*\] \)\?\[  SKIPPED \] \([^ ]*\) (.*/\2/p' "$log/LastTest.log"
-  sed -n 's/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([^ ]*\) .*\*\*\*Skipped.*/\1/p' "$log/run.txt"
-} | sort -u >"$log/skipped.txt"
+ctest --preset dev -j "$(nproc)" "$@" 2>&1 | tee "$log/run.txt" |
+  sed -u '/% tests passed,/,$d' || rc=$?
+list_skipped "$log/LastTest.log" >"$log/skipped.txt"
+echo "Skipped tests (a skip is not a pass): $(wc -l <"$log/skipped.txt"), listed in $log/skipped.txt"
+sed -E 's/^([^:]*): [^ ]+: /\1: /' "$log/skipped.txt" | sort | uniq -c
 echo
-echo "Skipped tests (a skip is not a pass): $(wc -l <"$log/skipped.txt")"
-sed 's/^/  /' "$log/skipped.txt"
 sed -n '/% tests passed,/,$p' "$log/run.txt"
 exit "$rc"
