@@ -1,6 +1,7 @@
 #include "io/hdf5_file.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,15 +75,51 @@ std::string read_text(const Handle& attribute, const Handle& type, std::string_v
   return text;
 }
 
+/// The descriptor that HDF5 writes to, or -1.
+int descriptor_of(const Handle& file) {
+  void* handle = nullptr;
+  if (!file.valid() || H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &handle) < 0) {
+    return -1;
+  }
+  return *static_cast<const int*>(handle);
+}
+
+/// Takes the space for what HDF5 has not written yet. When its own flush of metadata meets a full
+/// disk, it can neither try again nor close, and crashes when the program exits.
+void reserve_space(const Handle& file, const std::string& path) {
+  constexpr std::size_t kSlack = std::size_t{64} << 10U;
+  haddr_t end = 0;
+  std::size_t metadata = 0;  // some of it gets its place in the file only in the flush
+  check<IoError>(H5Fget_eoa(file.get(), &end), path);
+  check<IoError>(H5Fget_mdc_size(file.get(), nullptr, nullptr, &metadata, nullptr), path);
+  const auto bytes = static_cast<::off_t>(end + metadata + kSlack);
+  const bool ok = ::fallocate(descriptor_of(file), FALLOC_FL_KEEP_SIZE, 0, bytes) == 0 ||
+                  errno == EOPNOTSUPP || errno == ENOSYS;
+  BTC_REQUIRE(IoError, ok, path, ": cannot write ", bytes,
+              " bytes: ", std::generic_category().message(errno));
+}
+
+/// Lets HDF5 close a file that nobody wants. Where the disk is full that would fail, and keep the
+/// descriptor and the space: the rest goes to memory.
+void divert_to_memory(const Handle& file) {
+  const int descriptor = descriptor_of(file);
+  const int memory = descriptor < 0 ? -1 : ::memfd_create("abandoned", MFD_CLOEXEC);
+  if (memory >= 0) {
+    ::dup2(memory, descriptor);
+    ::close(memory);
+  }
+}
+
 }  // namespace
 
 struct Hdf5File::State {
   explicit State(fs::path name) : path(std::move(name)) {}
   ~State() {
-    file.close();
     if (!temporary.empty()) {
       ::unlink(temporary.c_str());
+      divert_to_memory(file);
     }
+    file.close();
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -262,11 +299,12 @@ void Hdf5File::write_raw(std::string_view name, Hdf5Type type, std::size_t first
                          std::span<const std::byte> bytes) {
   state_->check_writing();
   const std::string where = state_->where(name);
-  const Handle dataset = hdf5::open_dataset(state_->file.get(), name, type, where);
+  Handle dataset = hdf5::open_dataset(state_->file.get(), name, type, where);
   const auto rows = hdf5::select_rows(dataset, type, first, count, bytes.size(), where);
   check<IoError>(H5Dwrite(dataset.get(), hdf5::type_id(type), rows.memory.get(), rows.file.get(),
                           H5P_DEFAULT, bytes.data()),
                  where, ": cannot write ", bytes.size(), " bytes at row ", first);
+  check<IoError>(dataset.close(), where, ": cannot write at row ", first);
 }
 
 void Hdf5File::read_raw(std::string_view name, Hdf5Type type, std::size_t first, std::size_t count,
@@ -318,10 +356,12 @@ std::vector<std::uint64_t> Hdf5File::chunk_offsets(std::string_view name, Hdf5Ty
 
 std::size_t Hdf5File::commit() {
   state_->check_writing();
+  reserve_space(state_->file, state_->path.string());
   check<IoError>(H5Fflush(state_->file.get(), H5F_SCOPE_GLOBAL), state_->path.string(),
                  ": cannot write");
   check<IoError>(state_->file.close(), state_->path.string(), ": cannot close");
   const std::size_t size = fs::file_size(state_->temporary);
+  fs::resize_file(state_->temporary, size);  // gives back what was reserved behind the end
   commit_file(state_->temporary, state_->path);
   state_->temporary.clear();
   return size;

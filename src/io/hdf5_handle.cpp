@@ -42,6 +42,7 @@ std::string error_stack() {
   std::string text;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, append_entry, &text);
   H5Eclear2(H5E_DEFAULT);
+  std::replace(text.begin(), text.end(), '\n', ' ');  // HDF5 prints a time of day with one
   return text.empty() ? "HDF5 gives no reason" : text;
 }
 
@@ -54,6 +55,8 @@ Handle file_access() {
   check<IoError>(H5Pset_alignment(list.get(), kAlignmentThreshold, kAlignment), "alignment");
   check<IoError>(H5Pset_file_locking(list.get(), 0, 1), "locking");
   check<IoError>(H5Pset_fclose_degree(list.get(), H5F_CLOSE_STRONG), "close degree");
+  // No cache of chunks: a write that the disk refuses then fails itself, not a later close.
+  check<IoError>(H5Pset_cache(list.get(), 0, 0, 0, 0.0), "chunk cache");
   return list;
 }
 

@@ -126,6 +126,7 @@ void Hdf5ParallelFile::write_raw(std::string_view name, Hdf5Type type, std::size
     check<IoError>(H5Pget_mpio_actual_io_mode(transfer.get(), &mode), where);
     BTC_REQUIRE(IoError, mode == H5D_MPIO_CHUNK_COLLECTIVE, where,
                 ": the transfer was not collective (mode ", static_cast<int>(mode), ")");
+    check<IoError>(dataset.close(), where, ": cannot write at row ", first);
   });
   ++state_->collective_writes;
 }
