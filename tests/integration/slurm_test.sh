@@ -70,12 +70,12 @@ job=$(BTC_CONFIG=$work/small.yaml BTC_BIN=$bin BTC_MAX_RESTARTS=2 \
   sbatch --parsable --output="$work/job.log" jobs/slurm/llama2_7b_0.8bit.sh)
 wait_for "first unit finished" has_more_records_than 0
 timeout 10 scancel --batch --signal=USR1 "$job"
-wait_for "stopped between units" log_says "exit code 85"
+wait_for "stopped between units" log_says '^job [0-9]*: exit code 85$'
 done_before=$(records)
 wait_for "second start goes on" has_more_records_than "$done_before"
 mapfile -t pids < <(ranks)
 kill -9 "${pids[-1]}"
-wait_for "failed for a killed rank" log_says 'exit code 1[0-9]*$'
+wait_for "failed for a killed rank" log_says '^job [0-9]*: exit code 1[0-9]*$'
 wait_for "finished" job_is_over
 [[ $(field JobState) == COMPLETED && $(field Restarts) == 2 ]] ||
   { echo "FAILED: $(field JobState) after $(field Restarts) restarts" >&2 && exit 1; }
