@@ -6,11 +6,13 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/steps.sh
 
+echo "On 2 cores the first run takes about 10 minutes, most of them to compile; later ones 2 at most."
 step "set-up: packages and LibTorch" tools/setup.sh
 step "build of the release preset" build release
 allow_mpi_as_root
-# Two ranks whatever the machine; --bind-to none so that they do not fight for one core.
+# Two ranks whatever the machine; not bound, so that they do not fight for one core.
 export OMPI_MCA_mpi_yield_when_idle=1
-step "job: mpirun -n 2 btc_pipeline --config configs/quickstart.yaml" \
-  mpirun -n 2 --oversubscribe --bind-to none \
-  build/release/bin/btc_pipeline --config configs/quickstart.yaml "$@"
+job=(mpirun -n 2 --oversubscribe --bind-to none
+  build/release/bin/btc_pipeline --config configs/quickstart.yaml "$@")
+echo "==> job: ${job[*]}"
+"${job[@]}"
