@@ -1,6 +1,7 @@
 #include "quant/row_scales.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "backend/entry.hpp"
@@ -12,49 +13,79 @@ namespace {
 /// B * target of every entry outside the salient columns, zeros inside.
 using Projection = Matrix<float>;
 
+/// Sweeps end when no column scale changes by more than this share: a quarter of fp16's spacing.
+constexpr double kSettled = 0x1p-12;
+
 /// Alternating least squares of alpha and alpha_col.
-void solve_product(const RowProblem& problem, const Projection& projected, int iterations,
-                   RowScales& scales) {
-  const std::size_t rows = projected.rows();
-  const std::size_t cols = projected.cols();
-  scales.alpha = Matrix<float>(rows, problem.groups);
-  std::vector<double> column(cols, 1.0);
-  std::vector<double> above(problem.groups);
-  std::vector<double> below(problem.groups);
-  std::vector<double> column_above(cols);
-  std::vector<double> column_below(cols);
-  for (int sweep = 0; sweep <= iterations; ++sweep) {
-    std::fill(column_above.begin(), column_above.end(), 0.0);
-    std::fill(column_below.begin(), column_below.end(), 0.0);
-    for (std::size_t i = 0; i < rows; ++i) {
-      std::fill(above.begin(), above.end(), 0.0);
-      std::fill(below.begin(), below.end(), 0.0);
-      for (std::size_t j = 0; j < cols; ++j) {
-        const std::uint8_t g = problem.group(i, j);
-        if (g != kSalientGroup) {
-          const double weight = static_cast<double>(problem.importance[j]) * column[j];
-          above[g] += weight * static_cast<double>(projected(i, j));
-          below[g] += weight * column[j];
-        }
-      }
-      for (std::size_t g = 0; g < problem.groups; ++g) {
-        scales.alpha(i, g) = below[g] > 0 ? static_cast<float>(above[g] / below[g]) : 0.0F;
-      }
-      for (std::size_t j = 0; j < cols; ++j) {
-        const std::uint8_t g = problem.group(i, j);
-        if (g != kSalientGroup) {
-          const auto alpha = static_cast<double>(scales.alpha(i, g));
-          column_above[j] += alpha * static_cast<double>(projected(i, j));
-          column_below[j] += alpha * alpha;
-        }
-      }
+class ProductFit {
+ public:
+  ProductFit(const RowProblem& problem, const Projection& projected)
+      : problem_(problem),
+        projected_(projected),
+        alpha_(projected.rows(), problem.groups),
+        column_(projected.cols(), 1.0),
+        above_(projected.cols()),
+        below_(projected.cols()) {}
+
+  void run(int iterations, RowScales& scales) {
+    bool settled = iterations == 0;
+    update_alpha();
+    for (int sweep = 0; sweep < iterations && !settled; ++sweep) {
+      settled = update_columns();
+      update_alpha();
     }
-    for (std::size_t j = 0; j < cols && sweep < iterations; ++j) {
-      column[j] = column_below[j] > 0 ? column_above[j] / column_below[j] : 1.0;
+    scales.alpha = std::move(alpha_);
+    scales.alpha_col.assign(column_.begin(), column_.end());
+  }
+
+ private:
+  /// alpha of every row and group for the present columns, and what the columns' step sums up.
+  void update_alpha() {
+    std::fill(above_.begin(), above_.end(), 0.0);
+    std::fill(below_.begin(), below_.end(), 0.0);
+    for (std::size_t i = 0; i < projected_.rows(); ++i) {
+      update_row(i);
+      for (std::size_t j = 0; j < column_.size(); ++j) {
+        const std::uint8_t g = problem_.group(i, j);
+        const double alpha = g == kSalientGroup ? 0.0 : static_cast<double>(alpha_(i, g));
+        above_[j] += alpha * static_cast<double>(projected_(i, j));
+        below_[j] += alpha * alpha;
+      }
     }
   }
-  scales.alpha_col.assign(column.begin(), column.end());
-}
+
+  void update_row(std::size_t i) {
+    std::array<double, 256> above{};
+    std::array<double, 256> below{};
+    for (std::size_t j = 0; j < column_.size(); ++j) {
+      const std::uint8_t g = problem_.group(i, j);
+      const double weight = static_cast<double>(problem_.importance[j]) * column_[j];
+      above[g] += weight * static_cast<double>(projected_(i, j));
+      below[g] += weight * column_[j];
+    }
+    for (std::size_t g = 0; g < problem_.groups; ++g) {
+      alpha_(i, g) = below[g] > 0 ? static_cast<float>(above[g] / below[g]) : 0.0F;
+    }
+  }
+
+  /// @return whether all of them stayed
+  bool update_columns() {
+    bool settled = true;
+    for (std::size_t j = 0; j < column_.size(); ++j) {
+      const double scale = below_[j] > 0 ? above_[j] / below_[j] : 1.0;
+      settled = settled && std::fabs(scale - column_[j]) <= kSettled * std::fabs(scale);
+      column_[j] = scale;
+    }
+    return settled;
+  }
+
+  const RowProblem& problem_;
+  const Projection& projected_;
+  Matrix<float> alpha_;         // [n, G]
+  std::vector<double> column_;  // [m]
+  std::vector<double> above_;   // sum over rows of alpha * B * target
+  std::vector<double> below_;   // sum over rows of alpha^2
+};
 
 /// The factor that alpha and alpha_col can exchange: alpha_col gets mean 1.
 void normalise(const RowProblem& problem, RowScales& scales) {
@@ -162,7 +193,7 @@ RowScales fit_row_scales(const RowProblem& problem, int iterations) {
     }
   }
   RowScales scales;
-  solve_product(problem, projected, iterations, scales);
+  ProductFit(problem, projected).run(iterations, scales);
   normalise(problem, scales);
   if (!has_salient(problem)) {
     return scales;
@@ -191,7 +222,7 @@ RowScales refit_row_scales(const RowProblem& problem, const BitMatrix& signs,
     }
   }
   RowScales scales;
-  solve_product(problem, projected, iterations, scales);
+  ProductFit(problem, projected).run(iterations, scales);
   normalise(problem, scales);
   if (!has_salient(problem)) {
     return scales;

@@ -1,0 +1,94 @@
+#include "quant/hessian.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <limits>
+
+#include "unit/quant/problems.hpp"
+
+namespace btc {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class HessianTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Backend> backend_ = make_reference_backend();
+};
+
+TEST_F(HessianTest, DampsTheDiagonalByItsMean) {
+  Matrix<float> h(2, 2);
+  h.values() = {1, 0, 0, 3};
+  const HessianFactor factor = factor_hessian(h, 0.5, *backend_);
+  EXPECT_DOUBLE_EQ(factor.lambda, 1.0);
+  EXPECT_THAT(factor.dead_columns, IsEmpty());
+  EXPECT_FLOAT_EQ(factor.u(0, 0), 1 / std::sqrt(2.0F));
+  EXPECT_FLOAT_EQ(factor.u(1, 1), 0.5F);
+}
+
+TEST_F(HessianTest, DeadColumnsGetAnEntryBeforeTheMeanIsTaken) {
+  Matrix<float> h(2, 2);
+  h.values() = {3, 0, 0, 0};
+  const HessianFactor factor = factor_hessian(h, 0.5, *backend_);
+  EXPECT_THAT(factor.dead_columns, ElementsAre(1));
+  EXPECT_DOUBLE_EQ(factor.lambda, 1.0);
+}
+
+// Eigenvalues 1 +- 1.05: the first damping that helps is 0.01 * 10.
+TEST_F(HessianTest, DampingGrowsUntilTheFactorExists) {
+  Matrix<float> h(2, 2);
+  h.values() = {1, 1.05F, 1.05F, 1};
+  const HessianFactor factor = factor_hessian(h, 0.01, *backend_);
+  EXPECT_NEAR(factor.lambda, 0.1, 1e-9);
+}
+
+TEST_F(HessianTest, GivesUpAfterThreeRetries) {
+  Matrix<float> h(2, 2);
+  h.values() = {1, 20, 20, 1};
+  try {
+    factor_hessian(h, 0.01, *backend_);
+    FAIL() << "did not throw";
+  } catch (const NumericError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("even with 10 added"));
+  }
+}
+
+TEST_F(HessianTest, NamesWhatIsNotFinite) {
+  Matrix<float> h(2, 2);
+  h.values() = {1, 0, std::numeric_limits<float>::quiet_NaN(), 1};
+  try {
+    factor_hessian(h, 0.01, *backend_);
+    FAIL() << "did not throw";
+  } catch (const NumericError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("entry (1, 0)"));
+  }
+}
+
+TEST_F(HessianTest, OutputEnergyIsTheQuadraticFormOfTheUndampedHessian) {
+  constexpr std::size_t kCols = 40;
+  Matrix<float> h = test::ar1_hessian(kCols, 0.9);
+  for (std::size_t j = 0; j < kCols; ++j) {
+    h(7, j) = h(j, 7) = 0;  // dead
+  }
+  const Matrix<float> undamped = h;
+  const HessianFactor factor = factor_hessian(h, 0.01, *backend_);
+  const Matrix<float> e = test::normal_weights(5, kCols, 3);
+  double expected = 0;
+  for (std::size_t r = 0; r < 5; ++r) {
+    for (std::size_t i = 0; i < kCols; ++i) {
+      for (std::size_t j = 0; j < kCols; ++j) {
+        expected += static_cast<double>(e(r, i) * undamped(i, j) * e(r, j));
+      }
+    }
+  }
+  EXPECT_NEAR(output_energy(e.view(), factor), expected, 1e-4 * expected);
+  const auto session = backend_->open_arb(e.view(), factor.u.view());
+  EXPECT_NEAR(undamped_energy(session->energy(e.view()), e.view(), factor), expected,
+              1e-4 * expected);
+}
+
+}  // namespace
+}  // namespace btc

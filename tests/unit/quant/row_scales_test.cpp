@@ -1,0 +1,83 @@
+#include "quant/row_scales.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "backend/panel.hpp"
+#include "unit/quant/problems.hpp"
+
+namespace btc {
+namespace {
+
+using ::testing::Each;
+using ::testing::FloatNear;
+
+TEST(RowScales, RecoverAProductOfRowAndColumnScales) {
+  Matrix<float> w(6, 10);
+  Matrix<std::uint8_t> group(6, 10);
+  for (std::size_t i = 0; i < 6; ++i) {
+    for (std::size_t j = 0; j < 10; ++j) {
+      group(i, j) = (i + j) % 3 == 0 ? 1 : 0;
+      const double row = (1.0 + static_cast<double>(i)) * (group(i, j) == 1 ? 4 : 1);
+      const double column = 0.55 + 0.1 * static_cast<double>(j);  // mean 1
+      w(i, j) = static_cast<float>(((i * j) % 2 == 0 ? 1 : -1) * row * column);
+    }
+  }
+  const std::vector<float> h(10, 1.0F);
+  const RowScales scales = fit_row_scales({w.view(), group.view(), 2, h}, 50);
+  for (std::size_t j = 0; j < 10; ++j) {
+    EXPECT_NEAR(scales.alpha_col[j], 0.55 + 0.1 * static_cast<double>(j), 1e-2);
+  }
+  EXPECT_NEAR(scales.alpha(2, 0), 3, 3e-2);
+  EXPECT_NEAR(scales.alpha(2, 1), 12, 0.1);
+}
+
+TEST(RowScales, ImportanceDecidesWhichEntriesARowServes) {
+  Matrix<float> w(1, 2);
+  w.values() = {1, 3};
+  const Matrix<std::uint8_t> group(1, 2);
+  const std::vector<float> h = {0, 1};
+  EXPECT_FLOAT_EQ(fit_row_scales({w.view(), group.view(), 1, h}, 0).alpha(0, 0), 3);
+}
+
+TEST(RowScales, ZerosAndEmptyGroupsGiveZeros) {
+  const Matrix<float> w(3, 5);
+  const Matrix<std::uint8_t> group(3, 5);
+  const std::vector<float> h(5, 1.0F);
+  const RowScales scales = fit_row_scales({w.view(), group.view(), 3, h}, 15);
+  EXPECT_THAT(scales.alpha.values(), Each(0));
+  EXPECT_THAT(scales.alpha_col, Each(1));
+}
+
+TEST(RowScales, SalientColumnsGetTwoPlanesAndNoColumnScale) {
+  Matrix<float> w(1, 6);
+  w.values() = {0.5F, 4, -2, 0.5F, -4, 2};  // columns 1, 2, 4, 5: 3 +- 1
+  Matrix<std::uint8_t> group(1, 6, kSalientGroup);
+  group(0, 0) = group(0, 3) = 0;
+  const std::vector<float> h(6, 1.0F);
+  const RowScales scales = fit_row_scales({w.view(), group.view(), 1, h}, 15);
+  EXPECT_FLOAT_EQ(scales.salient_alpha(0, 0), 3);
+  EXPECT_FLOAT_EQ(scales.salient_alpha(0, 1), 1);
+  EXPECT_THAT(scales.alpha_col, Each(FloatNear(1, 1e-6F)));
+}
+
+TEST(RowScales, RefitForTheSignsOfTheFitChangesNothing) {
+  const Matrix<float> w = test::normal_weights(20, 30, 1);
+  const Matrix<std::uint8_t> group(20, 30);
+  const std::vector<float> h(30, 1.0F);
+  const RowProblem problem{w.view(), group.view(), 1, h};
+  BitMatrix signs(20, 30);
+  for (std::size_t i = 0; i < 20; ++i) {
+    for (std::size_t j = 0; j < 30; ++j) {
+      signs.set(i, j, w(i, j) >= 0);
+    }
+  }
+  const RowScales fit = fit_row_scales(problem, 15);
+  const RowScales refit = refit_row_scales(problem, signs, BitMatrix(20, 0), 15);
+  EXPECT_EQ(fit.alpha, refit.alpha);
+  EXPECT_EQ(fit.alpha_col, refit.alpha_col);
+}
+
+}  // namespace
+}  // namespace btc
