@@ -17,7 +17,7 @@ namespace btc {
 /// With costs sorted, stage j knows every set of flips among positions < j that could still be part
 /// of the answer. A set with position j costs at least cost j: once the best codeword found is
 /// cheaper than that, it is the answer. About 2^v / c patterns are tested, each in a bitmap of the
-/// codewords. Where ties or large costs let the sets grow beyond `kMaxSets`, all codewords are
+/// codewords. Where ties let the sets grow too many, or codewords are few, all codewords are
 /// scanned instead.
 class FlipSearch {
  public:
@@ -47,13 +47,11 @@ class FlipSearch {
   [[nodiscard]] std::uint32_t cheapest_of_width(Pattern own, std::span<const std::int32_t> costs,
                                                 Scratch& scratch) const;
   [[nodiscard]] std::uint32_t scan(Pattern own, std::span<const std::int32_t> costs) const;
-  [[nodiscard]] std::uint32_t is_codeword(Pattern pattern) const {
-    return (bitmap_[pattern / 32] >> (pattern % 32)) & 1U;
-  }
 
   std::span<const Pattern> codewords_;
   int vector_length_;
   bool scan_is_cheaper_;
+  std::size_t max_sets_;  ///< so many sets are dearer than a scan
   const NearestTable& table_;
   std::vector<std::uint32_t> bitmap_;  ///< 1 where a pattern is a codeword
 };

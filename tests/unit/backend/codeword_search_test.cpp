@@ -91,15 +91,16 @@ TEST_P(Codewords, MatchesReferenceForEveryVectorLength) {
   for (int v = kMinVectorLength; v <= kMaxVectorLength; ++v) {
     SCOPED_TRACE(v);
     Rng rng(derive_seed(1, "codewords", static_cast<std::uint64_t>(v)));
-    expect_reference(*backend_, random_patterns(v, 400 + rng.below(400), rng), v, 60, rng);
+    expect_reference(*backend_, random_patterns(v, 400 + rng.below(400), rng), v, 30, rng);
   }
 }
 
 TEST_P(Codewords, MatchesReferenceAtDenseAndSparseCodebooks) {
   Rng rng(6);
-  expect_reference(*backend_, random_patterns(16, 7131, rng), 16, 120, rng);
-  expect_reference(*backend_, random_patterns(18, 21618, rng), 18, 30, rng);
-  expect_reference(*backend_, random_patterns(24, 20000, rng), 24, 20, rng);
+  expect_reference(*backend_, random_patterns(16, 7131, rng), 16, 40, rng);
+  expect_reference(*backend_, random_patterns(18, 21618, rng), 18, 10, rng);
+  expect_reference(*backend_, random_patterns(24, 20000, rng), 24, 10, rng);
+  expect_reference(*backend_, random_patterns(12, 900, rng), 12, 200, rng);
   expect_reference(*backend_, random_patterns(24, 3, rng), 24, 40, rng);
 }
 
