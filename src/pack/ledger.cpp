@@ -82,6 +82,7 @@ std::vector<LedgerLine> ledger_of(const SafetensorsFile& file) {
     sums[{line.object, line.category}] += line.bytes;
   }
   std::vector<LedgerLine> lines;
+  lines.reserve(sums.size());
   for (const auto& [key, bytes] : sums) {
     lines.push_back({name, key.first, key.second, bytes});
   }

@@ -56,6 +56,7 @@ std::vector<ModelFile> write_model_metadata(const fs::path& source_directory,
   const std::string text = read_text_file(source_config);
   const bool tied_head = parse_model_config(text, source_config.string()).tied_head;
   std::vector<std::string> names;
+  names.reserve(shards.size());
   for (const ModelFile& shard : shards) {
     names.push_back(shard.name);
   }
