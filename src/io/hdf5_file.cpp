@@ -112,6 +112,14 @@ void divert_to_memory(const Handle& file) {
 
 }  // namespace
 
+std::string hdf5_version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  check<IoError>(H5get_libversion(&major, &minor, &release), "version");
+  return concat(major, ".", minor, ".", release);
+}
+
 struct Hdf5File::State {
   explicit State(fs::path name) : path(std::move(name)) {}
   ~State() {

@@ -13,6 +13,9 @@
 
 namespace btc {
 
+/// `1.10.8`.
+std::string hdf5_version();
+
 /// Element types of our datasets.
 enum class Hdf5Type { kU8, kU16, kU32, kU64, kI32, kI64, kF32, kF64 };
 

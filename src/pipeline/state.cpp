@@ -1,0 +1,115 @@
+#include "pipeline/state.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/error.hpp"
+#include "common/hash.hpp"
+#include "io/atomic_file.hpp"
+
+namespace btc {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+constexpr std::string_view kSchema = "btc.unit";
+constexpr std::string_view kVersion = "1.0";
+
+/// The record as JSON, or null if it is absent or not a record of this version.
+json read_record(const fs::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    return nullptr;
+  }
+  json record = json::parse(read_text_file(path), nullptr, false);
+  const bool known = record.is_object() && record.value("schema", "") == kSchema &&
+                     record.value("version", "") == kVersion;
+  return known ? record : json(nullptr);
+}
+}  // namespace
+
+std::string make_fingerprint(std::string_view stage, int version,
+                             const std::map<std::string, std::string>& parts) {
+  return sha256_hex(json{{"parts", parts}, {"stage", stage}, {"version", version}}.dump());
+}
+
+UnitStore::UnitStore(fs::path state_directory, ResumeVerify verify)
+    : directory_(std::move(state_directory)), verify_(verify) {}
+
+fs::path UnitStore::record_path(const Unit& unit) const {
+  return directory_ / unit.stage / (unit.name + ".json");
+}
+
+std::optional<UnitResult> UnitStore::find(const Unit& unit) const {
+  const json record = read_record(record_path(unit));
+  if (!record.is_object() || record.value("status", "") != "done" ||
+      record.value("fingerprint", "") != unit.fingerprint) {
+    return std::nullopt;
+  }
+  UnitResult result{.bytes = record.value("bytes", std::uint64_t{0}),
+                    .sha256 = record.value("sha256", ""),
+                    .seconds = record.value("seconds", 0.0),
+                    .note = record.value("note", ""),
+                    .payload = record.value("payload", json()).dump()};
+  if (unit.file.empty()) {
+    return result;
+  }
+  std::error_code error;
+  const auto size = fs::file_size(unit.file, error);
+  if (error || size != result.bytes) {
+    return std::nullopt;
+  }
+  if (verify_ == ResumeVerify::kFull && sha256_file(unit.file) != result.sha256) {
+    return std::nullopt;
+  }
+  return result;
+}
+
+UnitResult UnitStore::at(const Unit& unit) const {
+  auto result = find(unit);
+  BTC_REQUIRE(FormatError, result.has_value(), record_path(unit).string(),
+              ": expected the record of the finished unit with fingerprint ", unit.fingerprint,
+              ", got none");
+  return *std::move(result);
+}
+
+void UnitStore::record(const Unit& unit, const UnitResult& result) const {
+  const json record = {{"schema", kSchema},
+                       {"version", kVersion},
+                       {"stage", unit.stage},
+                       {"unit", unit.name},
+                       {"status", "done"},
+                       {"fingerprint", unit.fingerprint},
+                       {"file", unit.file.filename().string()},
+                       {"bytes", result.bytes},
+                       {"sha256", result.sha256},
+                       {"seconds", result.seconds},
+                       {"note", result.note},
+                       {"payload", json::parse(result.payload)}};
+  write_text_file(record_path(unit), record.dump(1) + "\n");
+}
+
+void UnitStore::record_failure(const Unit& unit, const std::string& reason) const {
+  const json record = {{"schema", kSchema},
+                       {"version", kVersion},
+                       {"stage", unit.stage},
+                       {"unit", unit.name},
+                       {"status", "failed"},
+                       {"reason", reason},
+                       {"fingerprint", unit.fingerprint}};
+  write_text_file(record_path(unit), record.dump(1) + "\n");
+}
+
+void UnitStore::clean_up(const fs::path& run_directory) {
+  std::error_code error;
+  remove_temporaries(run_directory);
+  for (fs::recursive_directory_iterator it(run_directory, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->is_directory()) {
+      remove_temporaries(it->path());
+    }
+  }
+}
+
+}  // namespace btc
