@@ -1,0 +1,208 @@
+#include "pipeline/binarized_block.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "common/error.hpp"
+#include "io/hdf5_file.hpp"
+#include "model/block_forward.hpp"
+#include "quant/quantize_linear.hpp"
+
+namespace btc {
+
+namespace {
+
+constexpr std::string_view kSchema = "btc.binarized";
+constexpr std::string_view kVersion = "1.0";
+constexpr std::size_t kChunk = std::size_t{1} << 20U;
+
+std::array<Matrix<float>, kSharedInputs.size()> sum_hessians(const ModelConfig& model,
+                                                             const BlockWeights& weights,
+                                                             ActivationReader& inputs) {
+  std::array<Matrix<float>, kSharedInputs.size()> sums;
+  for (const SharedInput input : kSharedInputs) {
+    const std::size_t width = input_width(model, input);
+    sums.at(index_of(input)) = Matrix<float>(width, width);
+  }
+  const BlockForward forward(model, weights);
+  const std::size_t sequences = inputs.header().sequences;
+  for (std::size_t s = 0; s < sequences; ++s) {
+    const Matrix<float> hidden = inputs.next();
+    forward.accumulate_hessians(hidden.view(), sums);
+  }
+  const float scale = 1.0F / static_cast<float>(sequences);
+  for (Matrix<float>& sum : sums) {
+    for (float& value : sum.values()) {
+      value *= scale;
+    }
+  }
+  return sums;
+}
+
+/// Runs `body`; a NumericError gets the name of what it was about in front.
+template <typename Body>
+auto named(std::string_view name, const Body& body) {
+  try {
+    return body();
+  } catch (const NumericError& error) {
+    BTC_THROW(NumericError, name, ": ", error.what());
+  }
+}
+
+/// The upper triangle of U, row by row.
+std::vector<float> upper_triangle(const Matrix<float>& u) {
+  std::vector<float> packed;
+  packed.reserve(u.rows() * (u.rows() + 1) / 2);
+  for (std::size_t i = 0; i < u.rows(); ++i) {
+    const auto row = u.row(i);
+    packed.insert(packed.end(), row.begin() + static_cast<std::ptrdiff_t>(i), row.end());
+  }
+  return packed;
+}
+
+Matrix<float> unpack_upper(const std::vector<float>& packed, std::size_t width,
+                           const std::string& where) {
+  BTC_REQUIRE(FormatError, packed.size() == width * (width + 1) / 2, where,
+              ": expected the upper triangle of a factor of width ", width, ", got ", packed.size(),
+              " values");
+  Matrix<float> u(width, width);
+  const float* next = packed.data();
+  for (std::size_t i = 0; i < width; ++i) {
+    std::copy_n(next, width - i, u.row(i).data() + i);
+    next += width - i;
+  }
+  return u;
+}
+
+/// Chunked, so that every byte is under a checksum.
+template <typename T>
+void write_checked(Hdf5File& file, const std::string& name, const std::vector<T>& values) {
+  if (values.empty()) {
+    return;  // an absent dataset is an empty list
+  }
+  file.create_dataset(name, hdf5_type<T>(), {values.size()}, {{std::min(values.size(), kChunk)}});
+  file.write_rows(name, 0, values.size(), std::span<const T>(values));
+}
+
+template <typename T>
+std::vector<T> read_list(const Hdf5File& file, const std::string& name) {
+  return file.has(name) ? file.read<T>(name) : std::vector<T>{};
+}
+
+std::string group_of(SharedInput input) { return concat("/input/", name_of(input)); }
+std::string group_of(LinearKind kind) { return concat("/linear/", name_of(kind)); }
+
+PatternHistogram read_histogram(const Hdf5File& file, LinearKind kind) {
+  const std::string group = group_of(kind);
+  PatternHistogram histogram;
+  histogram.vector_length = static_cast<int>(file.int_attribute("/", "vector_length"));
+  histogram.patterns = file.read<Pattern>(group + "/patterns");
+  histogram.counts = file.read<std::uint64_t>(group + "/counts");
+  BTC_REQUIRE(FormatError, histogram.patterns.size() == histogram.counts.size(), group,
+              ": expected as many counts as patterns (", histogram.patterns.size(), "), got ",
+              histogram.counts.size());
+  return histogram;
+}
+
+Hdf5File open_binarized(const std::filesystem::path& path) {
+  Hdf5File file = Hdf5File::open(path);
+  const std::string schema = file.text_attribute("/", "schema");
+  const std::string version = file.text_attribute("/", "version");
+  BTC_REQUIRE(FormatError, schema == kSchema && version == kVersion, path.string(),
+              ": expected schema ", kSchema, " version ", kVersion, ", got ", schema, " ", version);
+  return file;
+}
+
+}  // namespace
+
+BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weights,
+                              ActivationReader& inputs, const BinarizeParams& binarize,
+                              const std::optional<CodebookParams>& codebook, Backend& backend) {
+  BinarizedBlock block;
+  auto hessians = sum_hessians(model, weights, inputs);
+  for (const SharedInput input : kSharedInputs) {
+    Matrix<float>& hessian = hessians.at(index_of(input));
+    block.factor.at(index_of(input)) = named(concat("Hessian of ", name_of(input)), [&] {
+      return factor_hessian(hessian, binarize.damping, backend);
+    });
+    hessian = Matrix<float>();
+  }
+  if (!codebook) {
+    return block;
+  }
+  for (const LinearKind kind : kLinearKinds) {
+    const HessianFactor& factor = block.factor.at(index_of(input_of(kind)));
+    QuantizeResult result = named(name_of(kind), [&] {
+      return quantize_linear(weights.linear.at(index_of(kind)).view(), factor, binarize, codebook,
+                             nullptr, std::nullopt, backend);
+    });
+    block.linear.push_back({std::move(result.linear.salient_columns),
+                            pattern_histogram(result.linear.signs, codebook->vector_length),
+                            result.relative_error});
+  }
+  return block;
+}
+
+std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBlock& block,
+                            const std::string& fingerprint) {
+  Hdf5File file = Hdf5File::create(path);
+  file.set_attribute("/", "schema", kSchema);
+  file.set_attribute("/", "version", kVersion);
+  file.set_attribute("/", "fingerprint", fingerprint);
+  for (const SharedInput input : kSharedInputs) {
+    const HessianFactor& factor = block.factor.at(index_of(input));
+    const std::string group = group_of(input);
+    write_checked(file, group + "/factor", upper_triangle(factor.u));
+    file.set_attribute(group + "/factor", "width", static_cast<std::int64_t>(factor.u.rows()));
+    file.set_attribute(group + "/factor", "lambda", factor.lambda);
+    write_checked(file, group + "/dead_columns", factor.dead_columns);
+  }
+  file.set_attribute("/", "linears", static_cast<std::int64_t>(block.linear.size()));
+  const int vector_length = block.linear.empty() ? 0 : block.linear[0].histogram.vector_length;
+  file.set_attribute("/", "vector_length", static_cast<std::int64_t>(vector_length));
+  for (std::size_t i = 0; i < block.linear.size(); ++i) {
+    const BinarizedLinear& linear = block.linear[i];
+    const std::string group = group_of(kLinearKinds.at(i));
+    write_checked(file, group + "/patterns", linear.histogram.patterns);
+    write_checked(file, group + "/counts", linear.histogram.counts);
+    file.set_attribute(group + "/patterns", "relative_error", linear.relative_error);
+    write_checked(file, group + "/salient_columns", linear.salient_columns);
+  }
+  return file.commit();
+}
+
+BinarizedBlock read_binarized(const std::filesystem::path& path) {
+  const Hdf5File file = open_binarized(path);
+  BinarizedBlock block;
+  for (const SharedInput input : kSharedInputs) {
+    const std::string name = group_of(input) + "/factor";
+    HessianFactor& factor = block.factor.at(index_of(input));
+    factor.u =
+        unpack_upper(file.read<float>(name), narrow<std::size_t>(file.int_attribute(name, "width")),
+                     path.string() + ": " + name);
+    factor.lambda = file.real_attribute(name, "lambda");
+    factor.dead_columns = read_list<std::uint32_t>(file, group_of(input) + "/dead_columns");
+  }
+  if (file.int_attribute("/", "linears") == 0) {
+    return block;
+  }
+  for (const LinearKind kind : kLinearKinds) {
+    const std::string group = group_of(kind);
+    block.linear.push_back({read_list<std::uint32_t>(file, group + "/salient_columns"),
+                            read_histogram(file, kind),
+                            file.real_attribute(group + "/patterns", "relative_error")});
+  }
+  return block;
+}
+
+std::vector<PatternHistogram> read_histograms(const std::filesystem::path& path) {
+  const Hdf5File file = open_binarized(path);
+  std::vector<PatternHistogram> histograms;
+  for (const LinearKind kind : kLinearKinds) {
+    histograms.push_back(read_histogram(file, kind));
+  }
+  return histograms;
+}
+
+}  // namespace btc

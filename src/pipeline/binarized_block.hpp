@@ -1,0 +1,47 @@
+#pragma once
+/// What the binarize stage leaves for the later ones, and its HDF5 file.
+
+#include <array>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "calibration/activation_store.hpp"
+#include "common/ids.hpp"
+#include "common/pattern.hpp"
+#include "config/pipeline_config.hpp"
+#include "model/model_source.hpp"
+#include "quant/hessian.hpp"
+
+namespace btc {
+
+/// Pass 1 of one Linear.
+struct BinarizedLinear {
+  std::vector<std::uint32_t> salient_columns;  ///< ascending
+  PatternHistogram histogram;                  ///< of the free signs
+  double relative_error = 0;                   ///< tr(E H E^T) / tr(W H W^T) with free signs
+};
+
+/// A block after binarize. Without a codebook nobody needs pass 1 (encode is the only pass then):
+/// `linear` is empty.
+struct BinarizedBlock {
+  std::array<HessianFactor, kSharedInputs.size()> factor;  ///< by index_of(SharedInput)
+  std::vector<BinarizedLinear> linear;                     ///< by index_of(LinearKind), or empty
+};
+
+/// Hessians from the stored inputs of the block (one pass over the file), their factors, and
+/// pass 1.
+/// @throws NumericError naming the Linear
+BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weights,
+                              ActivationReader& inputs, const BinarizeParams& binarize,
+                              const std::optional<CodebookParams>& codebook, Backend& backend);
+
+/// @return size in bytes. @param fingerprint of the unit
+std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBlock& block,
+                            const std::string& fingerprint);
+/// @throws FormatError if the file is damaged or of another version
+BinarizedBlock read_binarized(const std::filesystem::path& path);
+/// The histograms alone.
+std::vector<PatternHistogram> read_histograms(const std::filesystem::path& path);
+
+}  // namespace btc

@@ -1,0 +1,113 @@
+#include "pipeline/codebooks.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+
+#include "comm/agree.hpp"
+#include "common/error.hpp"
+#include "common/rng.hpp"
+#include "io/hdf5_file.hpp"
+#include "pipeline/binarized_block.hpp"
+#include "quant/quantized_linear.hpp"
+
+namespace btc {
+
+namespace {
+constexpr std::string_view kSchema = "btc.codebook";
+constexpr std::string_view kVersion = "1.0";
+
+std::string dataset_of(std::size_t i) { return concat("/codebook-", i, "/codewords"); }
+}  // namespace
+
+std::vector<Codebook> learn_block_codebooks(const std::vector<PatternHistogram>& histograms,
+                                            const CodebookParams& params, std::uint64_t run_seed,
+                                            int block, Backend& backend) {
+  const auto seed_of = [&](std::size_t i) {
+    return derive_seed(run_seed, "codebook",
+                       static_cast<std::uint64_t>(block) * kLinearKinds.size() + i);
+  };
+  if (params.scope == CodebookScope::kBlock) {
+    return {learn_codebook(merge_histograms(histograms), params, seed_of(0), backend)};
+  }
+  std::vector<Codebook> codebooks;
+  for (std::size_t i = 0; i < histograms.size(); ++i) {
+    codebooks.push_back(learn_codebook(histograms[i], params, seed_of(i), backend));
+  }
+  return codebooks;
+}
+
+PatternHistogram sum_histograms(const std::vector<std::filesystem::path>& binarized,
+                                int vector_length, const Communicator& comm) {
+  std::vector<std::uint64_t> counts(std::size_t{1} << vector_length, 0);
+  agree(comm, "reading sign patterns", [&] {
+    const auto ranks = static_cast<std::size_t>(comm.size());
+    for (auto b = static_cast<std::size_t>(comm.rank()); b < binarized.size(); b += ranks) {
+      for (const PatternHistogram& histogram : read_histograms(binarized[b])) {
+        for (std::size_t i = 0; i < histogram.patterns.size(); ++i) {
+          counts.at(histogram.patterns[i]) += histogram.counts[i];
+        }
+      }
+    }
+  });
+  comm.all_reduce_sum(counts);
+  PatternHistogram total;
+  total.vector_length = vector_length;
+  for (std::size_t pattern = 0; pattern < counts.size(); ++pattern) {
+    if (counts[pattern] != 0) {
+      total.patterns.push_back(static_cast<Pattern>(pattern));
+      total.counts.push_back(counts[pattern]);
+    }
+  }
+  return total;
+}
+
+std::size_t write_codebooks(const std::filesystem::path& path,
+                            const std::vector<Codebook>& codebooks,
+                            const std::string& fingerprint) {
+  Hdf5File file = Hdf5File::create(path);
+  file.set_attribute("/", "schema", kSchema);
+  file.set_attribute("/", "version", kVersion);
+  file.set_attribute("/", "fingerprint", fingerprint);
+  file.set_attribute("/", "count", static_cast<std::int64_t>(codebooks.size()));
+  for (std::size_t i = 0; i < codebooks.size(); ++i) {
+    const Codebook& codebook = codebooks[i];
+    const std::string name = dataset_of(i);
+    const std::size_t size = codebook.codewords.size();
+    file.create_dataset(name, Hdf5Type::kU32, {size}, {{size}});
+    file.write_rows(name, 0, size, std::span<const Pattern>(codebook.codewords));
+    file.set_attribute(name, "vector_length", static_cast<std::int64_t>(codebook.vector_length));
+    file.set_attribute(name, "iterations", static_cast<std::int64_t>(codebook.iterations));
+    file.set_attribute(name, "mean_flips", codebook.mean_flips);
+  }
+  return file.commit();
+}
+
+std::vector<Codebook> read_codebooks(const std::filesystem::path& path) {
+  const Hdf5File file = Hdf5File::open(path);
+  const std::string schema = file.text_attribute("/", "schema");
+  const std::string version = file.text_attribute("/", "version");
+  BTC_REQUIRE(FormatError, schema == kSchema && version == kVersion, path.string(),
+              ": expected schema ", kSchema, " version ", kVersion, ", got ", schema, " ", version);
+  std::vector<Codebook> codebooks;
+  const auto count = narrow<std::size_t>(file.int_attribute("/", "count"));
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string name = dataset_of(i);
+    codebooks.push_back({.vector_length = narrow<int>(file.int_attribute(name, "vector_length")),
+                         .codewords = file.read<Pattern>(name),
+                         .iterations = narrow<int>(file.int_attribute(name, "iterations")),
+                         .mean_flips = file.real_attribute(name, "mean_flips")});
+  }
+  return codebooks;
+}
+
+std::string describe_codebooks(const std::vector<Codebook>& codebooks) {
+  double flips = 0;
+  std::size_t largest = 0;
+  for (const Codebook& codebook : codebooks) {
+    flips += codebook.mean_flips / static_cast<double>(codebooks.size());
+    largest = std::max(largest, codebook.codewords.size());
+  }
+  return fmt::format("codewords {}, flipped signs {:.2f} %", largest, 100 * flips);
+}
+
+}  // namespace btc

@@ -1,0 +1,35 @@
+#pragma once
+/// The codebook stage: learns from the sign patterns of binarized blocks, and keeps the result.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "comm/communicator.hpp"
+#include "quant/codebook.hpp"
+#include "quant/params.hpp"
+
+namespace btc {
+
+/// Codebooks of one block for scope `linear` (one per Linear) or `block` (one).
+/// @param histograms by index_of(LinearKind)
+std::vector<Codebook> learn_block_codebooks(const std::vector<PatternHistogram>& histograms,
+                                            const CodebookParams& params, std::uint64_t run_seed,
+                                            int block, Backend& backend);
+
+/// Pattern counts of the whole model: block b is read by rank b mod P, then the counts [2^v] are
+/// summed over the ranks. Collective; integers, so the result does not depend on the rank count.
+PatternHistogram sum_histograms(const std::vector<std::filesystem::path>& binarized,
+                                int vector_length, const Communicator& comm);
+
+/// @return size in bytes
+std::size_t write_codebooks(const std::filesystem::path& path,
+                            const std::vector<Codebook>& codebooks, const std::string& fingerprint);
+/// @throws FormatError if the file is damaged or of another version
+std::vector<Codebook> read_codebooks(const std::filesystem::path& path);
+
+/// Sizes and mean share of flipped signs in words, for the progress line.
+std::string describe_codebooks(const std::vector<Codebook>& codebooks);
+
+}  // namespace btc

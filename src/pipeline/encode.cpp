@@ -1,0 +1,89 @@
+#include "pipeline/encode.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "common/error.hpp"
+#include "quant/quantize_linear.hpp"
+
+namespace btc {
+
+namespace {
+/// Above this share of the entries a plain bitmap is not larger than Rice-coded gaps.
+constexpr double kLargestSparseShare = 0.2;
+}  // namespace
+
+PackedFormat packed_format(const BinarizeParams& binarize,
+                           const std::optional<CodebookParams>& codebook) {
+  PackedFormat format;
+  if (codebook) {
+    format.vector_length = codebook->vector_length;
+    format.codebook_size = codebook_size(*codebook);
+    format.scope = codebook->scope;
+    format.index_coding = index_coding_for(format.codebook_size);
+  }
+  const bool row = binarize.scales == ScaleLayout::kRow;
+  format.panel = row ? 0 : panel_width(binarize, codebook);
+  format.groups = narrow<std::size_t>(binarize.split_points + 1);
+  format.mean = !row;
+  format.column_scale = row;
+  format.salient = binarize.salient != SalientRule::kNone;
+  format.rice_group_map = binarize.split_rule == SplitRule::kFraction &&
+                          binarize.split_points == 1 &&
+                          binarize.group_fractions.at(0) <= kLargestSparseShare;
+  return format;
+}
+
+EncodedBlock encode_block(const BlockWeights& weights, const BinarizedBlock& binarized,
+                          const BinarizeParams& binarize,
+                          const std::optional<CodebookParams>& codebook,
+                          const std::vector<std::unique_ptr<CodewordSearch>>& searches,
+                          Backend& backend) {
+  EncodedBlock block;
+  for (const LinearKind kind : kLinearKinds) {
+    const std::size_t i = index_of(kind);
+    const CodewordSearch* search = nullptr;
+    if (!searches.empty()) {
+      search = searches.at(searches.size() == 1 ? 0 : i).get();
+    }
+    std::optional<std::vector<std::uint32_t>> salient;
+    if (!binarized.linear.empty()) {
+      salient = binarized.linear.at(i).salient_columns;
+    }
+    try {
+      QuantizeResult result = quantize_linear(weights.linear.at(i).view(),
+                                              binarized.factor.at(index_of(input_of(kind))),
+                                              binarize, codebook, search, salient, backend);
+      block.linear.at(i) = std::move(result.linear);
+      block.relative_error.at(i) = result.relative_error;
+    } catch (const NumericError& error) {
+      BTC_THROW(NumericError, name_of(kind), ": ", error.what());
+    }
+  }
+  return block;
+}
+
+std::vector<TensorView> copied_tensors(const Checkpoint& checkpoint, int block) {
+  std::vector<TensorView> copied;
+  for (const ExpectedTensor& expected : block_tensors(checkpoint.config(), block)) {
+    const bool is_linear_weight = std::any_of(
+        kLinearKinds.begin(), kLinearKinds.end(),
+        [&](LinearKind kind) { return expected.name == linear_name(block, kind) + ".weight"; });
+    if (!is_linear_weight) {
+      copied.push_back(checkpoint.tensor(expected.name));
+    }
+  }
+  return copied;
+}
+
+std::string describe_errors(const std::array<double, kLinearKinds.size()>& relative_error) {
+  const double mean = std::accumulate(relative_error.begin(), relative_error.end(), 0.0) /
+                      static_cast<double>(relative_error.size());
+  const auto worst = std::max_element(relative_error.begin(), relative_error.end());
+  const auto kind = kLinearKinds.at(static_cast<std::size_t>(worst - relative_error.begin()));
+  return fmt::format("relative error mean {:.4f}, worst {:.4f} ({})", mean, *worst, name_of(kind));
+}
+
+}  // namespace btc

@@ -1,0 +1,40 @@
+#pragma once
+/// The encode stage: the signs, indices and scales that are stored.
+
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "config/pipeline_config.hpp"
+#include "model/checkpoint.hpp"
+#include "pack/packed_block.hpp"
+#include "pipeline/binarized_block.hpp"
+
+namespace btc {
+
+/// The stored form that the settings ask for.
+PackedFormat packed_format(const BinarizeParams& binarize,
+                           const std::optional<CodebookParams>& codebook);
+
+/// An encoded block and how good each Linear is.
+struct EncodedBlock {
+  std::array<QuantizedLinear, kLinearKinds.size()> linear;
+  std::array<double, kLinearKinds.size()> relative_error{};
+};
+
+/// @param searches one per Linear (scope linear), a single one for all, or none (free signs)
+/// @throws NumericError naming the Linear
+EncodedBlock encode_block(const BlockWeights& weights, const BinarizedBlock& binarized,
+                          const BinarizeParams& binarize,
+                          const std::optional<CodebookParams>& codebook,
+                          const std::vector<std::unique_ptr<CodewordSearch>>& searches,
+                          Backend& backend);
+
+/// Norms and biases of a block as the checkpoint stores them.
+std::vector<TensorView> copied_tensors(const Checkpoint& checkpoint, int block);
+
+/// `relative error mean 0.0412, worst 0.0803 (down_proj)`.
+std::string describe_errors(const std::array<double, kLinearKinds.size()>& relative_error);
+
+}  // namespace btc

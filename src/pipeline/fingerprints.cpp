@@ -1,0 +1,185 @@
+#include "pipeline/fingerprints.hpp"
+
+#include <cstdlib>
+#include <map>
+
+#include "common/hash.hpp"
+#include "pack/packed_model.hpp"
+
+namespace btc {
+
+namespace {
+
+using Parts = std::map<std::string, std::string>;
+
+// Raise a stage's version when its results change for equal parts.
+constexpr int kSequencesVersion = 1;
+constexpr int kCaptureVersion = 1;
+constexpr int kBinarizeVersion = 1;
+constexpr int kCodebookVersion = 1;
+constexpr int kEncodeVersion = 1;
+constexpr int kReduceVersion = 1;
+
+/// The options below one of these keys (`binarize.` or a whole key).
+Parts options_of(const PipelineConfig& config, const std::vector<std::string>& keys) {
+  Parts parts;
+  for (const auto& [name, value] : to_options(config)) {
+    for (const std::string& key : keys) {
+      const bool whole_section = key.ends_with('.') && name.starts_with(key);
+      if (whole_section || name == key) {
+        parts[name] = value;
+      }
+    }
+  }
+  return parts;
+}
+
+/// The instruction set MKL was told to use: it changes bits.
+std::string math_mode() {
+  const char* mode = std::getenv("MKL_CBWR");
+  return mode == nullptr ? "default" : mode;
+}
+
+std::string join_fingerprints(const std::vector<Unit>& units) {
+  std::string text;
+  for (const Unit& unit : units) {
+    text += unit.fingerprint;
+  }
+  return sha256_hex(text);
+}
+
+Unit sequences_unit(const PipelineConfig& config, const RunPaths& paths,
+                    const SourceIdentity& identity, const std::string& content) {
+  Parts parts = options_of(
+      config, {"calibration.source", "calibration.samples", "calibration.window", "run.seed"});
+  if (config.calibration.source == TokenSource::kSelf) {
+    parts["model"] = identity.whole();
+    parts["math"] = math_mode();
+  } else {
+    parts["content"] = content;
+  }
+  return {"sequences", "calibration", paths.sequences(),
+          make_fingerprint("sequences", kSequencesVersion, parts)};
+}
+
+std::vector<Unit> capture_units(const PipelineConfig& config, const RunPaths& paths,
+                                const SourceIdentity& identity, const Unit& sequences) {
+  std::vector<Unit> units;
+  Parts parts = options_of(config, {"compute.threads_per_rank"});
+  parts["math"] = math_mode();
+  parts["config"] = identity.config_sha256;
+  parts["input"] = sequences.fingerprint;
+  parts["weights"] = identity.outer;
+  for (std::size_t b = 0; b < identity.blocks.size(); ++b) {
+    const int block = static_cast<int>(b);
+    units.push_back({"capture", block_stem(block), paths.activations(block),
+                     make_fingerprint("capture", kCaptureVersion, parts)});
+    parts["input"] = units.back().fingerprint;
+    parts["weights"] = identity.blocks[b];
+  }
+  return units;
+}
+
+std::vector<Unit> binarize_units(const PipelineConfig& config, const RunPaths& paths,
+                                 const SourceIdentity& identity, const std::vector<Unit>& capture) {
+  Parts parts = options_of(config, {"binarize.", "compute.", "codebook.vector_length"});
+  parts["codebook"] = config.codebook ? "learned" : "none";
+  std::vector<Unit> units;
+  for (std::size_t b = 0; b < capture.size(); ++b) {
+    parts["input"] = capture[b].fingerprint;
+    parts["weights"] = identity.blocks[b];
+    const int block = static_cast<int>(b);
+    units.push_back({"binarize", block_stem(block), paths.binarized(block),
+                     make_fingerprint("binarize", kBinarizeVersion, parts)});
+  }
+  return units;
+}
+
+std::vector<Unit> codebook_units(const PipelineConfig& config, const RunPaths& paths,
+                                 const std::vector<Unit>& binarize) {
+  if (!config.codebook) {
+    return {};
+  }
+  Parts parts = options_of(config, {"codebook.vector_length", "codebook.target_bits",
+                                    "codebook.centroids", "codebook.scope", "codebook.init",
+                                    "codebook.iterations", "run.seed", "compute.backend"});
+  if (config.codebook->scope == CodebookScope::kModel) {
+    parts["input"] = join_fingerprints(binarize);
+    return {{"codebook", "model", paths.model_codebook(),
+             make_fingerprint("codebook", kCodebookVersion, parts)}};
+  }
+  std::vector<Unit> units;
+  for (std::size_t b = 0; b < binarize.size(); ++b) {
+    parts["input"] = binarize[b].fingerprint;
+    const int block = static_cast<int>(b);
+    units.push_back({"codebook", block_stem(block), paths.codebooks(block),
+                     make_fingerprint("codebook", kCodebookVersion, parts)});
+  }
+  return units;
+}
+
+}  // namespace
+
+Unit windows_unit(const PerplexityParams& params, const PipelineConfig& config,
+                  const RunPaths& paths, const SourceIdentity& identity,
+                  const std::string& content) {
+  Parts parts = {{"source", std::to_string(static_cast<int>(params.source))},
+                 {"window", std::to_string(params.window)},
+                 {"limit", params.windows ? std::to_string(*params.windows) : "all"}};
+  if (params.source == TokenSource::kSelf) {
+    parts["samples"] = std::to_string(params.samples);
+    parts["seed"] = std::to_string(config.run.seed);
+    parts["model"] = identity.whole();
+    parts["math"] = math_mode();
+  } else {
+    parts["content"] = content;
+  }
+  return {"sequences", "evaluation-" + params.name, paths.windows(params.name),
+          make_fingerprint("windows", kSequencesVersion, parts)};
+}
+
+const Unit* codebook_unit(const PipelineConfig& config, const PlannedUnits& units, int block) {
+  if (!config.codebook) {
+    return nullptr;
+  }
+  const bool shared = config.codebook->scope == CodebookScope::kModel;
+  return &units.codebook.at(shared ? 0 : static_cast<std::size_t>(block));
+}
+
+PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
+                        const SourceIdentity& identity, const std::string& sequences_content) {
+  PlannedUnits units;
+  units.sequences = sequences_unit(config, paths, identity, sequences_content);
+  units.capture = capture_units(config, paths, identity, units.sequences);
+  units.binarize = binarize_units(config, paths, identity, units.capture);
+  units.codebook = codebook_units(config, paths, units.binarize);
+
+  const Parts encode_options =
+      options_of(config, {"codebook.assignment", "codebook.encode", "codebook.refit"});
+  const int blocks = static_cast<int>(units.capture.size());
+  for (int block = 0; block < blocks; ++block) {
+    Parts parts = encode_options;
+    parts["input"] = units.binarize[static_cast<std::size_t>(block)].fingerprint;
+    const Unit* codebook = codebook_unit(config, units, block);
+    parts["codebook"] = codebook == nullptr ? "none" : codebook->fingerprint;
+    units.encode.push_back({"encode", block_stem(block), paths.packed(block),
+                            make_fingerprint("encode", kEncodeVersion, parts)});
+  }
+
+  for (int shard = 0; shard <= blocks; ++shard) {
+    const bool outer = shard == blocks;
+    Parts parts = {{"input", outer ? join_fingerprints(units.codebook)
+                                   : units.encode[static_cast<std::size_t>(shard)].fingerprint},
+                   {"weights", outer ? identity.outer : ""}};
+    units.shards.push_back({"reduce", outer ? "outer" : block_stem(shard),
+                            paths.model() / shard_name(shard, blocks),
+                            make_fingerprint("reduce", kReduceVersion, parts)});
+  }
+  const Parts model_parts = {{"shards", join_fingerprints(units.shards)},
+                             {"config", identity.config_sha256}};
+  units.model = {"reduce", "model", paths.model() / "manifest.json",
+                 make_fingerprint("model", kReduceVersion, model_parts)};
+  return units;
+}
+
+}  // namespace btc

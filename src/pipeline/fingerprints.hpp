@@ -1,0 +1,38 @@
+#pragma once
+/// The units of every stage with their fingerprints: who depends on what.
+
+#include <string>
+#include <vector>
+
+#include "config/pipeline_config.hpp"
+#include "pipeline/run_paths.hpp"
+#include "pipeline/source_identity.hpp"
+#include "pipeline/state.hpp"
+
+namespace btc {
+
+/// Units of the stages up to the packed model, in block order.
+struct PlannedUnits {
+  Unit sequences;
+  std::vector<Unit> capture;   ///< [blocks]; unit b writes the input of block b
+  std::vector<Unit> binarize;  ///< [blocks]
+  std::vector<Unit> codebook;  ///< [blocks], one for scope model, none without codebook
+  std::vector<Unit> encode;    ///< [blocks]
+  std::vector<Unit> shards;    ///< [blocks + 1] of stage `reduce`; the last is the outer shard
+  Unit model;                  ///< stage `reduce`: metadata and manifest
+};
+
+/// @param sequences_content what the calibration sequences are made of: the content hash of the
+///        token or text file, or empty for `self`
+PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
+                        const SourceIdentity& identity, const std::string& sequences_content);
+
+/// The unit that makes the windows of one perplexity. @param content as above, of its source
+Unit windows_unit(const PerplexityParams& params, const PipelineConfig& config,
+                  const RunPaths& paths, const SourceIdentity& identity,
+                  const std::string& content);
+
+/// The codebook unit block `block` is encoded with; nullptr without codebook.
+const Unit* codebook_unit(const PipelineConfig& config, const PlannedUnits& units, int block);
+
+}  // namespace btc

@@ -1,0 +1,264 @@
+#include "pipeline/plan.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "common/error.hpp"
+#include "pack/packed_block.hpp"
+#include "pipeline/encode.hpp"
+
+namespace btc {
+
+namespace {
+
+/// Share of salient columns that the search is expected to find. @see docs/paper_map.md
+constexpr double kExpectedSalientShare = 0.09;
+/// Bytes of a safetensors header per tensor, measured on packed blocks.
+constexpr std::uint64_t kHeaderBytesPerTensor = 130;
+constexpr std::uint64_t kFp32 = 4;
+
+std::uint64_t stored_size(const ModelConfig& model) { return model.dtype == "float32" ? 4 : 2; }
+
+std::uint64_t elements(const std::vector<ExpectedTensor>& tensors) {
+  std::uint64_t sum = 0;
+  for (const ExpectedTensor& tensor : tensors) {
+    std::uint64_t count = 1;
+    for (const std::int64_t extent : tensor.shape) {
+      count *= static_cast<std::uint64_t>(extent);
+    }
+    sum += count;
+  }
+  return sum;
+}
+
+double expected_salient_share(const BinarizeParams& binarize) {
+  switch (binarize.salient) {
+    case SalientRule::kNone:
+      return 0;
+    case SalientRule::kFraction:
+      return binarize.salient_fraction;
+    case SalientRule::kSearch:
+      break;
+  }
+  return kExpectedSalientShare;
+}
+
+std::size_t codebook_bits(const CodebookParams& codebook) {
+  return codebook_size(codebook) * static_cast<std::size_t>(codebook.vector_length);
+}
+
+/// Ledger of one block: Linears, norms and biases, container.
+std::vector<LedgerLine> block_ledger(const PipelineConfig& config, const ModelConfig& model) {
+  const PackedFormat format = packed_format(config.binarize, config.codebook);
+  const double share =
+      config.binarize.group_fractions.empty() ? 0.5 : config.binarize.group_fractions.front();
+  std::vector<LedgerLine> lines;
+  for (const LinearKind kind : kLinearKinds) {
+    const auto [rows, cols] = linear_shape(model, kind);
+    const auto salient = static_cast<std::size_t>(expected_salient_share(config.binarize) *
+                                                  static_cast<double>(cols));
+    const auto linear = predict_linear_ledger(rows, cols, format, salient, share);
+    lines.insert(lines.end(), linear.begin(), linear.end());
+  }
+  const std::uint64_t size = stored_size(model);
+  std::uint64_t bias = 0;
+  for (const LinearKind kind : kLinearKinds) {
+    bias += model.bias.at(index_of(kind)) ? linear_shape(model, kind)[0] * size : 0;
+  }
+  const std::uint64_t norm = 2 * model.hidden + (model.qk_norm ? 2 * model.head_dim : 0);
+  lines.push_back({"", "", "norm", norm * size});
+  lines.push_back({"", "", "bias", bias});
+  lines.push_back({"", "", "container", (lines.size() + 2) * kHeaderBytesPerTensor});
+  if (config.codebook && config.codebook->scope == CodebookScope::kBlock) {
+    lines.push_back({"", "", "codebook", ceil_div(codebook_bits(*config.codebook), 8) + 8});
+  }
+  return lines;
+}
+
+std::vector<LedgerLine> model_ledger(const PipelineConfig& config, const ModelConfig& model) {
+  std::vector<LedgerLine> lines = block_ledger(config, model);
+  for (LedgerLine& line : lines) {
+    line.bytes *= static_cast<std::uint64_t>(model.blocks);
+  }
+  const std::uint64_t table = model.vocab_size * model.hidden * stored_size(model);
+  lines.push_back({"", "", "embedding", table});
+  lines.push_back({"", "", "norm", model.hidden * stored_size(model)});
+  lines.push_back({"", "", "head", model.tied_head ? 0 : table});
+  lines.push_back({"outer", "", "container", 4 * kHeaderBytesPerTensor});
+  if (config.codebook && config.codebook->scope == CodebookScope::kModel) {
+    const std::size_t bits =
+        codebook_size(*config.codebook) * static_cast<std::size_t>(config.codebook->vector_length);
+    lines.push_back({"", "", "codebook", ceil_div(bits, 8) + 8});
+  }
+  return lines;
+}
+
+/// Sizes that the stages have in common, in bytes.
+struct Sizes {
+  std::uint64_t checkpoint = 0;  ///< on disk
+  std::uint64_t block_fp32 = 0;  ///< one block's weights in memory
+  std::uint64_t largest_linear = 0;
+  std::uint64_t hessians = 0;        ///< fp32, all four
+  std::uint64_t largest_factor = 0;  ///< fp64 work space
+  std::uint64_t factors_file = 0;    ///< upper triangles of one block
+  std::uint64_t sequence = 0;        ///< hidden states of one calibration sequence, fp32
+  std::uint64_t activations = 0;     ///< of one block, on disk
+  std::uint64_t packed = 0;          ///< whole model
+};
+
+Sizes measure(const PipelineConfig& config, const ModelConfig& model, std::uint64_t packed_bytes) {
+  Sizes sizes;
+  sizes.checkpoint = parameter_count(model) * stored_size(model);
+  sizes.block_fp32 = elements(block_tensors(model, 0)) * kFp32;
+  for (const LinearKind kind : kLinearKinds) {
+    const auto [rows, cols] = linear_shape(model, kind);
+    sizes.largest_linear = std::max<std::uint64_t>(sizes.largest_linear, rows * cols * kFp32);
+  }
+  for (const SharedInput input : kSharedInputs) {
+    const std::uint64_t width = input_width(model, input);
+    sizes.hessians += width * width * kFp32;
+    sizes.largest_factor = std::max(sizes.largest_factor, width * width * 2 * kFp32);
+    sizes.factors_file += width * (width + 1) / 2 * kFp32;
+  }
+  const CalibrationParams& calibration = config.calibration;
+  sizes.sequence = calibration.window * model.hidden * kFp32;
+  sizes.activations = calibration.samples * (sizes.sequence / 2 + 16);
+  sizes.packed = packed_bytes;
+  return sizes;
+}
+
+/// Windows of one part on one rank, as hidden states.
+std::uint64_t evaluation_memory(const PipelineConfig& config, const ModelConfig& model,
+                                const Sizes& sizes, int ranks) {
+  std::uint64_t largest = 0;
+  for (const PerplexityParams& params : config.evaluate.perplexity) {
+    const std::uint64_t share =
+        ceil_div(config.evaluate.windows_in_memory, static_cast<std::size_t>(ranks));
+    const std::uint64_t hidden = share * params.window * model.hidden * kFp32;
+    const std::uint64_t logits = 2 * params.window * model.vocab_size * kFp32;
+    largest = std::max(largest, hidden + logits);
+  }
+  return largest == 0 ? 0 : largest + 2 * sizes.block_fp32;
+}
+
+std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelConfig& model,
+                                      const Sizes& sizes, int ranks) {
+  const auto blocks = static_cast<std::uint64_t>(model.blocks);
+  const std::uint64_t all_activations = sizes.activations * blocks;
+  const std::uint64_t all_factors = sizes.factors_file * blocks;
+  const bool self = config.calibration.source == TokenSource::kSelf;
+  std::size_t codebooks = 0;
+  if (config.codebook) {
+    codebooks = config.codebook->scope == CodebookScope::kModel ? 1 : blocks;
+  }
+  const std::uint64_t histogram =
+      config.codebook ? std::uint64_t{16} << config.codebook->vector_length : 0;
+  const std::size_t measured = config.evaluate.perplexity.size();
+  return {{"sequences", 1, self ? sizes.checkpoint * static_cast<std::uint64_t>(ranks) : 0,
+           config.calibration.samples * config.calibration.window * 4,
+           self ? parameter_count(model) * kFp32 : 0},
+          {"capture", blocks, 2 * sizes.checkpoint + all_activations, all_activations,
+           sizes.block_fp32 + 6 * sizes.sequence},
+          {"binarize", blocks, sizes.checkpoint + all_activations, all_factors,
+           sizes.block_fp32 + 2 * sizes.hessians + sizes.largest_factor + 3 * sizes.largest_linear},
+          {"codebook", codebooks, 0, 0, histogram},
+          {"encode", blocks, sizes.checkpoint + all_factors, sizes.packed,
+           sizes.block_fp32 + sizes.hessians + 4 * sizes.largest_linear},
+          {"reduce", blocks + 2, sizes.packed, sizes.packed, std::uint64_t{1} << 26U},
+          {"evaluate", measured * config.evaluate.subjects.size(),
+           measured * (sizes.checkpoint + sizes.packed), 0,
+           evaluation_memory(config, model, sizes, ranks)}};
+}
+
+std::string gigabytes(std::uint64_t bytes) {
+  constexpr double kGiga = 1e9;
+  return fmt::format("{:.3f} GB", static_cast<double>(bytes) / kGiga);
+}
+
+}  // namespace
+
+Plan make_plan(const PipelineConfig& config, const ModelConfig& model, int ranks) {
+  BTC_REQUIRE(ConfigError, config.calibration.window <= model.max_position,
+              "calibration.window: expected at most ", model.max_position,
+              " (max_position_embeddings of the model), got ", config.calibration.window);
+  for (const PerplexityParams& params : config.evaluate.perplexity) {
+    BTC_REQUIRE(ConfigError, params.window <= model.max_position, "evaluate.perplexity ",
+                params.name, ": window: expected at most ", model.max_position,
+                " (max_position_embeddings of the model), got ", params.window);
+  }
+  Plan plan;
+  plan.model = model;
+  plan.parameters = parameter_count(model);
+  plan.linear_weights = linear_weight_count(model);
+  const std::vector<LedgerLine> lines = model_ledger(config, model);
+  plan.ledger = totals_by_category(lines);
+  plan.bits = bit_numbers(lines, nominal_bits(packed_format(config.binarize, config.codebook)),
+                          plan.linear_weights, plan.parameters);
+  const Sizes sizes = measure(config, model, total_bytes(lines));
+  plan.stages = plan_stages(config, model, sizes, ranks);
+  plan.activation_bytes = sizes.activations * static_cast<std::uint64_t>(model.blocks);
+  for (const PlannedStage& stage : plan.stages) {
+    plan.disk_bytes += stage.bytes_written;
+  }
+  return plan;
+}
+
+std::string describe_plan(const Plan& plan) {
+  std::string text = fmt::format(
+      "model      {}, {} blocks, hidden {}, MLP {}, {} heads ({} for keys), vocabulary {}\n"
+      "           {} parameters, {} in the Linears\n",
+      plan.model.family, plan.model.blocks, plan.model.hidden, plan.model.intermediate,
+      plan.model.heads, plan.model.kv_heads, plan.model.vocab_size, plan.parameters,
+      plan.linear_weights);
+  text += fmt::format("{:<10} {:>6} {:>14} {:>14} {:>18}\n", "stage", "units", "reads", "writes",
+                      "memory per rank");
+  for (const PlannedStage& stage : plan.stages) {
+    text += fmt::format("{:<10} {:>6} {:>14} {:>14} {:>18}\n", stage.name, stage.units,
+                        gigabytes(stage.bytes_read), gigabytes(stage.bytes_written),
+                        gigabytes(stage.memory));
+  }
+  text += fmt::format("disk       {} in the run directory, {} of it activations\n",
+                      gigabytes(plan.disk_bytes), gigabytes(plan.activation_bytes));
+  text += "predicted ledger\n";
+  for (const LedgerLine& line : plan.ledger) {
+    text += fmt::format("  {:<14} {:>16}\n", line.category, line.bytes);
+  }
+  text += fmt::format("  {:<14} {:>16}\n", "total", total_bytes(plan.ledger));
+  text += fmt::format("predicted bits  nominal {:.4f}  sign {:.4f}  stored {:.4f}  model {:.4f}\n",
+                      plan.bits.nominal, plan.bits.sign, plan.bits.stored, plan.bits.model);
+  return text;
+}
+
+std::string plan_json(const Plan& plan) {
+  nlohmann::json stages = nlohmann::json::array();
+  for (const PlannedStage& stage : plan.stages) {
+    stages.push_back({{"stage", stage.name},
+                      {"units", stage.units},
+                      {"bytes_read", stage.bytes_read},
+                      {"bytes_written", stage.bytes_written},
+                      {"memory_per_rank", stage.memory}});
+  }
+  nlohmann::json ledger = nlohmann::json::array();
+  for (const LedgerLine& line : plan.ledger) {
+    ledger.push_back({{"category", line.category}, {"bytes", line.bytes}});
+  }
+  return nlohmann::json{{"schema", "btc.plan"},
+                        {"version", "1.0"},
+                        {"blocks", plan.model.blocks},
+                        {"parameters", plan.parameters},
+                        {"linear_weights", plan.linear_weights},
+                        {"stages", stages},
+                        {"activation_bytes", plan.activation_bytes},
+                        {"disk_bytes", plan.disk_bytes},
+                        {"ledger", ledger},
+                        {"bits",
+                         {{"nominal", plan.bits.nominal},
+                          {"sign", plan.bits.sign},
+                          {"stored", plan.bits.stored},
+                          {"model", plan.bits.model}}}}
+             .dump(1) +
+         "\n";
+}
+
+}  // namespace btc

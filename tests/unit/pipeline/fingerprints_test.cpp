@@ -1,0 +1,100 @@
+#include "pipeline/fingerprints.hpp"
+
+#include <gmock/gmock.h>
+
+namespace btc {
+namespace {
+
+PipelineConfig base_config() {
+  PipelineConfig config;
+  config.run.dir = "run";
+  config.model_path = "model";
+  config.codebook = CodebookParams{};
+  config.codebook->target_bits = 0.8;
+  return config;
+}
+
+PlannedUnits units_of(const PipelineConfig& config,
+                      std::vector<std::string> blocks = {"w0", "w1", "w2"}) {
+  const SourceIdentity identity = {std::move(blocks), "outer", "config"};
+  return plan_units(config, {config.run.dir}, identity, {});
+}
+
+/// Which units of a stage changed, as a string of `.` and `x`.
+std::string changed(const std::vector<Unit>& before, const std::vector<Unit>& after) {
+  std::string marks;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    marks += before[i].fingerprint == after.at(i).fingerprint ? '.' : 'x';
+  }
+  return marks;
+}
+
+/// One mark string per stage, from capture on.
+std::vector<std::string> changes(const PlannedUnits& before, const PlannedUnits& after) {
+  return {changed({before.sequences}, {after.sequences}), changed(before.capture, after.capture),
+          changed(before.binarize, after.binarize),       changed(before.codebook, after.codebook),
+          changed(before.encode, after.encode),           changed(before.shards, after.shards),
+          changed({before.model}, {after.model})};
+}
+
+using ::testing::ElementsAre;
+
+TEST(Fingerprints, TargetBitsRedoesFromTheCodebookOn) {
+  PipelineConfig other = base_config();
+  other.codebook->target_bits = 0.7;
+  EXPECT_THAT(changes(units_of(base_config()), units_of(other)),
+              ElementsAre(".", "...", "...", "x", "xxx", "xxxx", "x"));
+}
+
+TEST(Fingerprints, AssignmentRedoesFromEncodeOn) {
+  PipelineConfig other = base_config();
+  other.codebook->assignment = Assignment::kHamming;
+  EXPECT_THAT(changes(units_of(base_config()), units_of(other)),
+              ElementsAre(".", "...", "...", ".", "xxx", "xxx.", "x"));
+}
+
+TEST(Fingerprints, SplitPointsRedoFromBinarizeOn) {
+  PipelineConfig other = base_config();
+  other.binarize.split_points = 1;
+  EXPECT_THAT(changes(units_of(base_config()), units_of(other)),
+              ElementsAre(".", "...", "xxx", "x", "xxx", "xxxx", "x"));
+}
+
+TEST(Fingerprints, SamplesRedoEverything) {
+  PipelineConfig other = base_config();
+  other.calibration.samples += 1;
+  EXPECT_THAT(changes(units_of(base_config()), units_of(other)),
+              ElementsAre("x", "xxx", "xxx", "x", "xxx", "xxxx", "x"));
+}
+
+TEST(Fingerprints, PathsAndEvaluationChangeNothing) {
+  PipelineConfig other = base_config();
+  other.run.dir = "elsewhere";
+  other.model_path = "the/same/model";
+  other.evaluate.perplexity.push_back({});
+  EXPECT_THAT(changes(units_of(base_config()), units_of(other)),
+              ElementsAre(".", "...", "...", ".", "...", "....", "."));
+}
+
+TEST(Fingerprints, OtherWeightsOfABlockChangeItAndWhatFollows) {
+  const PipelineConfig config = base_config();
+  PipelineConfig ids = config;
+  ids.calibration.source = TokenSource::kText;  // `self` would change with any weight
+  EXPECT_THAT(changes(units_of(ids), units_of(ids, {"w0", "W1", "w2"})),
+              ElementsAre(".", "..x", ".xx", "x", "xxx", "xxxx", "x"));
+  EXPECT_THAT(changes(units_of(config), units_of(config, {"w0", "W1", "w2"})),
+              ElementsAre("x", "xxx", "xxx", "x", "xxx", "xxxx", "x"));
+}
+
+TEST(Fingerprints, ScopeLinearHasACodebookUnitPerBlock) {
+  PipelineConfig config = base_config();
+  config.codebook->scope = CodebookScope::kLinear;
+  EXPECT_EQ(units_of(config).codebook.size(), 3U);
+  config.codebook.reset();
+  const PlannedUnits units = units_of(config);
+  EXPECT_TRUE(units.codebook.empty());
+  EXPECT_EQ(codebook_unit(config, units, 1), nullptr);
+}
+
+}  // namespace
+}  // namespace btc

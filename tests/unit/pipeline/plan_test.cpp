@@ -1,0 +1,77 @@
+#include "pipeline/plan.hpp"
+
+#include <gmock/gmock.h>
+
+#include "common/error.hpp"
+#include "pipeline/encode.hpp"
+
+namespace btc {
+namespace {
+
+constexpr std::string_view kLlama7b = R"({
+  "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096,
+  "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
+  "num_key_value_heads": 32, "vocab_size": 32000, "max_position_embeddings": 4096,
+  "rms_norm_eps": 1e-05, "hidden_act": "silu", "torch_dtype": "float16",
+  "tie_word_embeddings": false, "bos_token_id": 1, "eos_token_id": 2})";
+
+PipelineConfig paper_config() {
+  PipelineConfig config;
+  config.codebook = CodebookParams{};
+  config.codebook->target_bits = 0.8;
+  return config;
+}
+
+PipelineConfig row_config() {
+  PipelineConfig config = paper_config();
+  config.binarize.split_points = 0;
+  config.binarize.salient = SalientRule::kNone;
+  config.binarize.scales = ScaleLayout::kRow;
+  config.codebook->scope = CodebookScope::kLinear;
+  return config;
+}
+
+TEST(Plan, Llama7bNumbersAreTheKnownOnes) {
+  const Plan plan = make_plan(paper_config(), parse_model_config(kLlama7b, "test"), 8);
+  EXPECT_EQ(plan.linear_weights, 6'476'005'376U);
+  EXPECT_EQ(plan.parameters, 6'738'415'616U);
+  EXPECT_NEAR(static_cast<double>(plan.activation_bytes), 68.7e9, 0.1e9)
+      << "128 sequences of 2048 tokens";
+  EXPECT_NEAR(plan.bits.nominal, 0.8, 1e-4);
+  EXPECT_NEAR(plan.bits.stored, 3.48, 0.02) << "two split points, salient plane, raw residual";
+}
+
+TEST(Plan, RowScalesReallyStaySmall) {
+  const Plan plan = make_plan(row_config(), parse_model_config(kLlama7b, "test"), 8);
+  EXPECT_NEAR(plan.bits.stored, 0.81, 0.005);
+}
+
+TEST(Plan, BindsWindowsToTheModel) {
+  PipelineConfig config = paper_config();
+  config.calibration.window = 8192;
+  EXPECT_THROW((void)make_plan(config, parse_model_config(kLlama7b, "test"), 1), ConfigError);
+}
+
+TEST(Plan, TextAndJsonNameEveryStage) {
+  const Plan plan = make_plan(paper_config(), parse_model_config(kLlama7b, "test"), 8);
+  const std::string text = describe_plan(plan);
+  const std::string json = plan_json(plan);
+  for (const char* stage :
+       {"sequences", "capture", "binarize", "codebook", "encode", "reduce", "evaluate"}) {
+    EXPECT_THAT(text, ::testing::HasSubstr(stage));
+    EXPECT_THAT(json, ::testing::HasSubstr(stage));
+  }
+}
+
+TEST(PackedFormatOf, FollowsTheSettings) {
+  EXPECT_EQ(packed_format(paper_config().binarize, paper_config().codebook).panel, 128U);
+  const PackedFormat row = packed_format(row_config().binarize, row_config().codebook);
+  EXPECT_EQ(row.panel, 0U);
+  EXPECT_TRUE(row.column_scale);
+  EXPECT_FALSE(row.mean);
+  EXPECT_EQ(row.index_coding, IndexCoding::kRadix);
+  EXPECT_EQ(packed_format(row_config().binarize, std::nullopt).vector_length, 0);
+}
+
+}  // namespace
+}  // namespace btc
