@@ -1,0 +1,168 @@
+#include "pipeline/capture.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "calibration/activation_store.hpp"
+#include "calibration/shared_activation_writer.hpp"
+#include "comm/agree.hpp"
+#include "common/error.hpp"
+#include "common/half.hpp"
+#include "common/hash.hpp"
+#include "common/log.hpp"
+#include "model/block_forward.hpp"
+#include "pipeline/progress.hpp"
+
+namespace btc {
+
+namespace {
+
+constexpr int kHiddenTag = 1;
+
+ActivationHeader header_of(const Unit& unit, int block, const Matrix<std::int32_t>& sequences,
+                           std::size_t hidden) {
+  return {block, sequences.rows(), sequences.cols(), hidden, unit.fingerprint};
+}
+
+/// Hidden states between ranks travel as the bf16 bits that the file holds.
+void send_hidden(const Communicator& comm, int to, const Matrix<float>& hidden) {
+  std::vector<std::uint16_t> bits(hidden.size());
+  std::transform(hidden.values().begin(), hidden.values().end(), bits.begin(), float_to_bf16);
+  comm.send(to, kHiddenTag, std::as_bytes(std::span(bits)));
+}
+
+Matrix<float> receive_hidden(const Communicator& comm, int from, std::size_t tokens,
+                             std::size_t width) {
+  std::vector<std::uint16_t> bits(tokens * width);
+  comm.receive(from, kHiddenTag, std::as_writable_bytes(std::span(bits)));
+  Matrix<float> hidden(tokens, width);
+  std::transform(bits.begin(), bits.end(), hidden.values().begin(), bf16_to_float);
+  return hidden;
+}
+
+/// The input of block 0: embeddings, written by all ranks into one file, each its own sequences.
+void write_embeddings(const Communicator& comm, const Unit& unit, const Checkpoint& checkpoint,
+                      const Matrix<std::int32_t>& sequences) {
+  const auto ranks = static_cast<std::size_t>(comm.size());
+  const std::size_t hidden = checkpoint.config().hidden;
+  SharedActivationWriter writer(comm, unit.file, header_of(unit, 0, sequences, hidden));
+  for (std::size_t first = 0; first < sequences.rows(); first += ranks) {
+    const std::size_t mine = first + static_cast<std::size_t>(comm.rank());
+    Matrix<float> embedded;
+    if (mine < sequences.rows()) {
+      agree(comm, "embedding", [&] {
+        embedded = checkpoint.embed(sequences.row(mine));
+        round_to_bf16(embedded.view());
+      });
+      writer.write(mine, embedded.view());
+    } else {
+      agree(comm, "embedding", [] {});
+      writer.write_nothing();
+    }
+  }
+  writer.commit();
+}
+
+/// One rank's part of a wave.
+struct WavePart {
+  int block = 0;  ///< whose weights run here
+  int from = -1;  ///< rank that sends the input; -1: the file of the block's own unit
+  int to = -1;    ///< rank that takes the output as well; -1: none
+};
+
+void run_wave_part(const Communicator& comm, const WavePart& part, const std::vector<Unit>& units,
+                   const Checkpoint& checkpoint, const SourceIdentity& identity,
+                   const Matrix<std::int32_t>& sequences) {
+  const std::size_t width = checkpoint.config().hidden;
+  const BlockForward forward(checkpoint.config(),
+                             load_identified_block(checkpoint, part.block, identity));
+  std::optional<ActivationReader> reader;
+  if (part.from < 0) {
+    reader.emplace(units.at(static_cast<std::size_t>(part.block)).file);
+  }
+  const Unit& unit = units.at(static_cast<std::size_t>(part.block) + 1);
+  ActivationWriter writer(unit.file, header_of(unit, part.block + 1, sequences, width));
+  for (std::size_t s = 0; s < sequences.rows(); ++s) {
+    const Matrix<float> input =
+        reader ? reader->next() : receive_hidden(comm, part.from, sequences.cols(), width);
+    Matrix<float> output = forward.run(input.view());
+    round_to_bf16(output.view());
+    if (part.to >= 0) {
+      send_hidden(comm, part.to, output);
+    }
+    writer.write(s, output.view());
+  }
+  writer.commit();
+}
+
+void record_capture(const UnitStore& store, const Unit& unit, double seconds) {
+  store.record(unit, {.bytes = std::filesystem::file_size(unit.file),
+                      .sha256 = sha256_file(unit.file),
+                      .seconds = seconds,
+                      .note = {},
+                      .payload = "null"});
+}
+
+/// Blocks first-1 ... of the wave write units first, first + 1, ...
+void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t first,
+              std::size_t count, const Checkpoint& checkpoint, const SourceIdentity& identity,
+              const Matrix<std::int32_t>& sequences) {
+  const int rank = runner.comm().rank();
+  if (std::cmp_greater_equal(rank, count)) {
+    return;  // fewer blocks left than ranks
+  }
+  const WavePart part = {.block = narrow<int>(first) - 1 + rank,
+                         .from = rank - 1,
+                         .to = std::cmp_less(rank + 1, count) ? rank + 1 : -1};
+  try {
+    const Timer timer;
+    run_wave_part(runner.comm(), part, units, checkpoint, identity, sequences);
+    record_capture(runner.store(), units[first + static_cast<std::size_t>(rank)], timer.seconds());
+  } catch (const std::exception& error) {
+    log_error(concat("capture, block ", part.block, ": ", error.what()));
+    throw;
+  }
+}
+
+}  // namespace
+
+std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& units,
+                                const Checkpoint& checkpoint, const SourceIdentity& identity,
+                                const Matrix<std::int32_t>& sequences) {
+  const std::vector<std::size_t> todo = runner.unfinished(units);
+  if (todo.empty()) {
+    return 0;
+  }
+  const Communicator& comm = runner.comm();
+  Progress progress("capture", units.size(), units.size() - todo.size(), comm.rank() == 0);
+  std::size_t written = 0;
+  double longest = 0;
+  auto next_todo = todo.begin();
+  while (next_todo != todo.end()) {
+    runner.stop_point(longest);
+    const Timer timer;
+    const std::size_t next = *next_todo;
+    const std::size_t count =
+        next == 0 ? 1 : std::min(static_cast<std::size_t>(comm.size()), units.size() - next);
+    if (next == 0) {
+      write_embeddings(comm, units[0], checkpoint, sequences);
+      agree(comm, "recording the embeddings", [&] {
+        if (comm.rank() == 0) {
+          record_capture(runner.store(), units[0], timer.seconds());
+        }
+      });
+    } else {
+      run_wave(runner, units, next, count, checkpoint, identity, sequences);
+      comm.barrier();
+    }
+    longest = std::max(longest, timer.seconds());
+    for (; next_todo != todo.end() && *next_todo < next + count; ++next_todo) {
+      progress.finished(units[*next_todo].name, concat(sequences.rows(), " sequences"));
+    }
+    written += count;
+  }
+  return written;
+}
+
+}  // namespace btc

@@ -1,0 +1,28 @@
+#pragma once
+/// The capture stage: every block's input for all calibration sequences, in the activation store.
+///
+/// Runs in waves. In a wave, P consecutive blocks run on P ranks, one block's weights on each:
+/// sequences stream from rank to rank, and rank r writes the input of its successor. A wave reads
+/// the file that the wave before wrote last, so a crash or stop costs at most one wave, and no rank
+/// ever holds more than one block and a few sequences.
+
+#include <cstdint>
+#include <vector>
+
+#include "common/matrix.hpp"
+#include "model/checkpoint.hpp"
+#include "pipeline/source_identity.hpp"
+#include "pipeline/stage_runner.hpp"
+
+namespace btc {
+
+/// Collective. A rank that fails logs block and cause and throws; the caller must end all ranks
+/// then (its neighbours wait for its sequences).
+/// @param units   unit b writes the input of block b
+/// @param sequences [S, T] calibration ids
+/// @return how many files were written
+std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& units,
+                                const Checkpoint& checkpoint, const SourceIdentity& identity,
+                                const Matrix<std::int32_t>& sequences);
+
+}  // namespace btc

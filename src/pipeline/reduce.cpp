@@ -1,0 +1,143 @@
+#include "pipeline/reduce.hpp"
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "comm/agree.hpp"
+#include "common/error.hpp"
+#include "common/hash.hpp"
+#include "common/log.hpp"
+#include "pipeline/codebooks.hpp"
+#include "pipeline/encode.hpp"
+
+namespace btc {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+json to_json(const std::vector<LedgerLine>& lines) {
+  json list = json::array();
+  for (const LedgerLine& line : lines) {
+    list.push_back({line.file, line.object, line.category, line.bytes});
+  }
+  return list;
+}
+
+std::vector<LedgerLine> ledger_from(const json& list) {
+  std::vector<LedgerLine> lines;
+  for (const json& line : list) {
+    lines.push_back({line.at(0), line.at(1), line.at(2), line.at(3)});
+  }
+  return lines;
+}
+
+UnitResult describe_file(ModelFile file) {
+  return {.bytes = file.bytes,
+          .sha256 = std::move(file.sha256),
+          .seconds = 0,
+          .note = concat(file.bytes, " bytes"),
+          .payload = to_json(file.ledger).dump()};
+}
+
+/// Settings that decide what is in the model: no paths, nothing about the machine.
+std::map<std::string, std::string> model_options(const PipelineConfig& config) {
+  constexpr std::array<std::string_view, 3> kKept = {"binarize.", "codebook", "calibration."};
+  std::map<std::string, std::string> options;
+  for (const auto& [name, value] : to_options(config)) {
+    for (const std::string_view prefix : kKept) {
+      if (name.starts_with(prefix) && name != "calibration.path") {
+        options[name] = value;
+      }
+    }
+  }
+  return options;
+}
+
+/// The manifest of an older state must not vouch for new shards.
+void withdraw_manifest(const Communicator& comm, const RunPaths& paths) {
+  agree(comm, "removing the old manifest", [&] {
+    if (comm.rank() == 0) {
+      fs::remove(paths.model() / "manifest.json");
+    }
+  });
+}
+
+std::vector<ModelFile> finished_shards(const UnitStore& store, const std::vector<Unit>& units) {
+  std::vector<ModelFile> shards;
+  for (const Unit& unit : units) {
+    const UnitResult result = store.at(unit);
+    shards.push_back({unit.file.filename().string(), result.bytes, result.sha256,
+                      ledger_from(json::parse(result.payload))});
+  }
+  return shards;
+}
+
+UnitResult write_shard(const UnitStore& store, const PlannedUnits& units, std::size_t shard,
+                       const PipelineConfig& config, const RunPaths& paths,
+                       const Checkpoint& checkpoint, const SourceIdentity& identity) {
+  const int blocks = checkpoint.config().blocks;
+  if (std::cmp_less(shard, blocks)) {
+    const UnitResult encoded = store.at(units.encode[shard]);
+    return describe_file(copy_block_shard(paths.packed(static_cast<int>(shard)),
+                                          static_cast<int>(shard), blocks, paths.model(),
+                                          encoded.sha256));
+  }
+  BTC_REQUIRE(FormatError, checkpoint.fingerprint(-1) == identity.outer,
+              "embedding, norm or head changed under the run; start again with the right files");
+  std::optional<Codebook> codebook;
+  if (config.codebook && config.codebook->scope == CodebookScope::kModel) {
+    codebook = read_codebooks(paths.model_codebook()).at(0);
+  }
+  return describe_file(write_outer_shard(checkpoint, codebook, paths.model()));
+}
+
+}  // namespace
+
+ReducedModel reduce_blocks(StageRunner& runner, const PlannedUnits& units,
+                           const PipelineConfig& config, const RunPaths& paths,
+                           const Checkpoint& checkpoint, const SourceIdentity& identity,
+                           std::size_t& computed) {
+  const Communicator& comm = runner.comm();
+  const bool complete =
+      runner.unfinished({units.model}).empty() && runner.unfinished(units.shards).empty();
+  if (!complete) {
+    withdraw_manifest(comm, paths);
+    computed += runner.run(units.shards, [&](std::size_t shard) {
+      return write_shard(runner.store(), units, shard, config, paths, checkpoint, identity);
+    });
+  }
+  const ModelConfig& model = checkpoint.config();
+  const PackedFormat format = packed_format(config.binarize, config.codebook);
+  std::vector<ModelFile> files = finished_shards(runner.store(), units.shards);
+  ReducedModel reduced;
+  for (const ModelFile& file : files) {
+    reduced.ledger.insert(reduced.ledger.end(), file.ledger.begin(), file.ledger.end());
+  }
+  reduced.bits = bit_numbers(reduced.ledger, nominal_bits(format), linear_weight_count(model),
+                             parameter_count(model));
+  if (complete) {
+    return reduced;
+  }
+  agree(comm, "writing the model's metadata", [&] {
+    if (comm.rank() != 0) {
+      return;
+    }
+    for (ModelFile& file :
+         write_model_metadata(config.model_path, paths.model(), format, reduced.bits, files)) {
+      files.push_back(std::move(file));
+    }
+    write_manifest(paths.model(), files, reduced.bits, identity.whole(), model_options(config));
+    runner.store().record(units.model, {.bytes = fs::file_size(units.model.file),
+                                        .sha256 = sha256_file(units.model.file),
+                                        .seconds = 0,
+                                        .note = {},
+                                        .payload = "null"});
+  });
+  ++computed;
+  return reduced;
+}
+
+}  // namespace btc

@@ -1,0 +1,360 @@
+#include "pipeline/run.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "calibration/tokens.hpp"
+#include "comm/agree.hpp"
+#include "common/error.hpp"
+#include "common/hash.hpp"
+#include "common/log.hpp"
+#include "common/rng.hpp"
+#include "io/atomic_file.hpp"
+#include "model/checkpoint.hpp"
+#include "pipeline/binarized_block.hpp"
+#include "pipeline/capture.hpp"
+#include "pipeline/codebooks.hpp"
+#include "pipeline/encode.hpp"
+#include "pipeline/environment_report.hpp"
+#include "pipeline/evaluate.hpp"
+#include "pipeline/fingerprints.hpp"
+#include "pipeline/plan.hpp"
+#include "pipeline/reduce.hpp"
+#include "pipeline/results.hpp"
+#include "pipeline/sequences.hpp"
+#include "pipeline/source_identity.hpp"
+#include "pipeline/stage_clock.hpp"
+#include "pipeline/stage_runner.hpp"
+
+namespace btc {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A run that is under way: what its stages have in common.
+struct Run {
+  const PipelineConfig& config;
+  const RunPaths& paths;
+  const Checkpoint& checkpoint;
+  const SourceIdentity& identity;
+  const PlannedUnits& units;
+  StageRunner& runner;
+  Backend& backend;
+};
+
+UnitResult describe_output(const fs::path& file, std::string note) {
+  return {.bytes = fs::file_size(file),
+          .sha256 = sha256_file(file),
+          .seconds = 0,
+          .note = std::move(note),
+          .payload = "null"};
+}
+
+std::size_t run_sequences(const Run& run) {
+  const Communicator& comm = run.runner.comm();
+  const Unit& unit = run.units.sequences;
+  if (run.runner.unfinished({unit}).empty()) {
+    return 0;
+  }
+  run.runner.stop_point();
+  const CalibrationParams& calibration = run.config.calibration;
+  const std::size_t vocab = run.checkpoint.config().vocab_size;
+  const auto source = kTokenSourceNames.at(static_cast<std::size_t>(calibration.source));
+  log_info(concat("sequences: ", calibration.samples, " of ", calibration.window, " tokens from ",
+                  source));
+  Matrix<std::int32_t> ids;
+  if (calibration.source == TokenSource::kSelf) {
+    ids = sample_from_model(run.checkpoint, comm, calibration.samples, calibration.window,
+                            run.config.run.seed, "calibration");
+  }
+  agree(comm, "calibration", [&] {
+    if (comm.rank() != 0) {
+      return;
+    }
+    if (calibration.source != TokenSource::kSelf) {
+      ids = read_calibration(run.config, vocab);
+    }
+    write_sequences(unit.file, ids, vocab, std::string(source));
+    run.runner.store().record(unit, describe_output(unit.file, {}));
+  });
+  return 1;
+}
+
+std::size_t run_capture(const Run& run) {
+  if (run.runner.unfinished(run.units.capture).empty()) {
+    return 0;
+  }
+  Matrix<std::int32_t> sequences;
+  agree(run.runner.comm(), "reading the calibration sequences", [&] {
+    TokenFile file = read_token_file(run.units.sequences.file, run.checkpoint.config().vocab_size);
+    BTC_REQUIRE(FormatError, file.sequences.has_value(), run.units.sequences.file.string(),
+                ": expected sequences, got one text");
+    sequences = *std::move(file.sequences);
+  });
+  return capture_activations(run.runner, run.units.capture, run.checkpoint, run.identity,
+                             sequences);
+}
+
+std::size_t run_binarize(const Run& run) {
+  return run.runner.run(run.units.binarize, [&](std::size_t b) {
+    const int block = static_cast<int>(b);
+    const BlockWeights weights = load_identified_block(run.checkpoint, block, run.identity);
+    ActivationReader inputs(run.paths.activations(block));
+    const BinarizedBlock binarized =
+        binarize_block(run.checkpoint.config(), weights, inputs, run.config.binarize,
+                       run.config.codebook, run.backend);
+    const Unit& unit = run.units.binarize[b];
+    write_binarized(unit.file, binarized, unit.fingerprint);
+    if (binarized.linear.empty()) {
+      return describe_output(unit.file, "factors only: signs are chosen in encode");
+    }
+    std::array<double, kLinearKinds.size()> errors{};
+    std::transform(binarized.linear.begin(), binarized.linear.end(), errors.begin(),
+                   [](const BinarizedLinear& linear) { return linear.relative_error; });
+    return describe_output(unit.file, describe_errors(errors));
+  });
+}
+
+std::size_t run_model_codebook(const Run& run) {
+  if (run.runner.unfinished(run.units.codebook).empty()) {
+    return 0;
+  }
+  const CodebookParams& params = *run.config.codebook;
+  std::vector<fs::path> files;
+  for (const Unit& unit : run.units.binarize) {
+    files.push_back(unit.file);
+  }
+  const PatternHistogram histogram = sum_histograms(files, params.vector_length, run.runner.comm());
+  return run.runner.run(run.units.codebook, [&](std::size_t i) {
+    const Unit& unit = run.units.codebook[i];
+    const std::uint64_t seed = derive_seed(run.config.run.seed, "codebook", 0);
+    const std::vector<Codebook> codebooks = {learn_codebook(histogram, params, seed, run.backend)};
+    write_codebooks(unit.file, codebooks, unit.fingerprint);
+    return describe_output(unit.file, describe_codebooks(codebooks));
+  });
+}
+
+std::size_t run_codebook(const Run& run) {
+  if (!run.config.codebook) {
+    return 0;
+  }
+  if (run.config.codebook->scope == CodebookScope::kModel) {
+    return run_model_codebook(run);
+  }
+  return run.runner.run(run.units.codebook, [&](std::size_t b) {
+    const Unit& unit = run.units.codebook[b];
+    const std::vector<Codebook> codebooks =
+        learn_block_codebooks(read_histograms(run.units.binarize[b].file), *run.config.codebook,
+                              run.config.run.seed, static_cast<int>(b), run.backend);
+    write_codebooks(unit.file, codebooks, unit.fingerprint);
+    return describe_output(unit.file, describe_codebooks(codebooks));
+  });
+}
+
+/// Codebooks of a block, ready for queries; those of scope model are prepared once per rank.
+class CodebookShelf {
+ public:
+  explicit CodebookShelf(const Run& run) : run_(run) {}
+
+  struct Entry {
+    std::vector<Codebook> codebooks;
+    std::vector<std::unique_ptr<CodewordSearch>> searches;
+  };
+  const Entry& of_block(int block) {
+    const Unit* unit = codebook_unit(run_.config, run_.units, block);
+    if (unit != nullptr && unit->file != loaded_) {
+      entry_ = {read_codebooks(unit->file), {}};
+      for (const Codebook& codebook : entry_.codebooks) {
+        entry_.searches.push_back(
+            run_.backend.open_codewords(codebook.codewords, codebook.vector_length));
+      }
+      loaded_ = unit->file;
+    }
+    return entry_;
+  }
+
+ private:
+  const Run& run_;
+  fs::path loaded_;
+  Entry entry_;
+};
+
+/// How many columns of the block are salient, of how many: for the report.
+std::string describe_salient(const PackedBlock& block) {
+  std::size_t salient = 0;
+  std::size_t columns = 0;
+  for (const QuantizedLinear& linear : block.linear) {
+    salient += linear.salient_columns.size();
+    columns += linear.cols;
+  }
+  return concat("[", salient, ", ", columns, "]");
+}
+
+std::size_t run_encode(const Run& run) {
+  CodebookShelf shelf(run);
+  const PackedFormat format = packed_format(run.config.binarize, run.config.codebook);
+  return run.runner.run(run.units.encode, [&](std::size_t b) {
+    const int block = static_cast<int>(b);
+    const Unit& unit = run.units.encode[b];
+    const BlockWeights weights = load_identified_block(run.checkpoint, block, run.identity);
+    const BinarizedBlock binarized = read_binarized(run.units.binarize[b].file);
+    const auto& shelved = shelf.of_block(block);
+    EncodedBlock encoded = encode_block(weights, binarized, run.config.binarize,
+                                        run.config.codebook, shelved.searches, run.backend);
+    const bool own_codebooks =
+        run.config.codebook && run.config.codebook->scope != CodebookScope::kModel;
+    const PackedBlock packed = {
+        .block = block,
+        .fingerprint = unit.fingerprint,
+        .linear = std::move(encoded.linear),
+        .codebooks = own_codebooks ? shelved.codebooks : std::vector<Codebook>{},
+        .copied = copied_tensors(run.checkpoint, block)};
+    const PackedBlockFile written = write_packed_block(unit.file, packed, format);
+    return UnitResult{.bytes = written.file.bytes,
+                      .sha256 = written.file.sha256,
+                      .seconds = 0,
+                      .note = describe_errors(encoded.relative_error),
+                      .payload = describe_salient(packed)};
+  });
+}
+
+std::vector<PerplexityResult> run_evaluate(const Run& run, std::size_t& computed) {
+  std::vector<PerplexityResult> results;
+  const Communicator& comm = run.runner.comm();
+  std::unique_ptr<PackedModel> packed;
+  for (const PerplexityParams& params : run.config.evaluate.perplexity) {
+    std::string content;
+    agree(comm, concat("evaluate.perplexity ", params.name),
+          [&] { content = source_content(params.source, params.path, run.config.model_path); });
+    const Unit unit = windows_unit(params, run.config, run.paths, run.identity, content);
+    const KeptWindows windows =
+        keep_windows(run.runner, unit, params, run.config, run.checkpoint, computed);
+    for (const Subject subject : run.config.evaluate.subjects) {
+      EvaluationSubject measured = {subject, &run.checkpoint, run.identity.whole()};
+      if (subject == Subject::kPacked) {
+        if (!packed) {
+          agree(comm, "opening the packed model",
+                [&] { packed = PackedModel::open(run.paths.model()); });
+        }
+        measured = {subject, packed.get(), run.units.model.fingerprint};
+      }
+      results.push_back(measure_perplexity(run.runner, measured, params, windows,
+                                           run.config.evaluate.windows_in_memory, computed));
+    }
+  }
+  return results;
+}
+
+/// Rewrites a file for people only if its text changed.
+void refresh_text(const fs::path& path, const std::string& text) {
+  if (!fs::exists(path) || read_text_file(path) != text) {
+    write_text_file(path, text);
+  }
+}
+
+void prepare_directory(const PipelineConfig& config, const Communicator& comm,
+                       const RunPaths& paths, const Plan& plan) {
+  const std::string environment = describe_run(comm, config.compute.threads_per_rank);
+  agree(comm, "preparing the run directory", [&] {
+    if (comm.rank() == 0) {
+      UnitStore::clean_up(paths.root);
+      refresh_text(paths.root / "config.resolved.yaml", to_yaml(config));
+      refresh_text(paths.root / "environment.txt", environment);
+      refresh_text(paths.root / "plan.json", plan_json(plan));
+      const auto space = fs::space(paths.root);
+      if (space.available < plan.disk_bytes) {
+        log_warning(concat(paths.root.string(), ": the run may need ", plan.disk_bytes,
+                           " bytes of disk, ", space.available, " are free"));
+      }
+    }
+  });
+}
+
+/// All stages in order; the caller times and reports.
+RunOutcome run_stages(const Run& run, StageClock& clock) {
+  clock.time("sequences", [&] { return run_sequences(run); });
+  clock.time("capture", [&] { return run_capture(run); });
+  clock.time("binarize", [&] { return run_binarize(run); });
+  clock.time("codebook", [&] { return run_codebook(run); });
+  clock.time("encode", [&] { return run_encode(run); });
+  ReducedModel reduced;
+  clock.time("reduce", [&] {
+    std::size_t computed = 0;
+    reduced = reduce_blocks(run.runner, run.units, run.config, run.paths, run.checkpoint,
+                            run.identity, computed);
+    return computed;
+  });
+  std::vector<PerplexityResult> perplexity;
+  clock.time("evaluate", [&] {
+    std::size_t computed = 0;
+    perplexity = run_evaluate(run, computed);
+    return computed;
+  });
+  report_results(run.config, run.paths, run.checkpoint.config(), run.units, run.runner, reduced,
+                 perplexity, clock);
+  return clock.worked() ? RunOutcome::kDone : RunOutcome::kNothingToDo;
+}
+
+}  // namespace
+
+RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, Backend& backend,
+                        StopRequest& stop) {
+  const RunPaths paths = {config.run.dir};
+  std::unique_ptr<Checkpoint> checkpoint;
+  Plan plan;
+  agree(comm, "start", [&] {
+    fs::create_directories(paths.log(0).parent_path());
+    open_log(comm.rank(), paths.log(comm.rank()));
+    checkpoint = Checkpoint::open(config.model_path);
+    plan = make_plan(config, checkpoint->config(), comm.size());
+  });
+  try {
+    const UnitStore store(paths.state(), config.resume.verify);
+    StageRunner runner(comm, store, stop);
+    runner.stop_point();
+    prepare_directory(config, comm, paths, plan);
+    const SourceIdentity identity =
+        identify_source(*checkpoint, comm, paths.state() / "source.json",
+                        config.resume.verify == ResumeVerify::kSize);
+    std::string content;
+    agree(comm, "calibration", [&] {
+      content =
+          source_content(config.calibration.source, config.calibration.path, config.model_path);
+    });
+    const PlannedUnits units = plan_units(config, paths, identity, content);
+    StageClock clock(paths.state() / "seconds.json", comm.rank() == 0);
+    return run_stages({config, paths, *checkpoint, identity, units, runner, backend}, clock);
+  } catch (const Stopped&) {
+    if (comm.rank() == 0) {
+      log_info(concat("stopped at a unit boundary (",
+                      stop.reason() == nullptr ? "another rank's request" : stop.reason(),
+                      "); the same command goes on from here"));
+    }
+    return RunOutcome::kStopped;
+  }
+}
+
+std::string describe_planned_run(const PipelineConfig& config, int ranks) {
+  const ModelConfig model = load_model_config(config.model_path);
+  std::string text = describe_plan(make_plan(config, model, ranks));
+  std::error_code error;
+  const fs::path existing = fs::absolute(config.run.dir).root_path();
+  fs::path probe = fs::absolute(config.run.dir);
+  while (!fs::exists(probe, error) && probe != existing) {
+    probe = probe.parent_path();
+  }
+  constexpr double kGiga = 1e9;
+  const auto space = fs::space(probe, error);
+  if (!error) {
+    text += concat("free disk  ", static_cast<double>(space.available) / kGiga, " GB at ",
+                   probe.string(), "\n");
+  }
+  return text;
+}
+
+}  // namespace btc

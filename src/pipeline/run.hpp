@@ -1,0 +1,27 @@
+#pragma once
+/// One run: the list of stages, in order.
+
+#include "backend/backend.hpp"
+#include "comm/communicator.hpp"
+#include "config/pipeline_config.hpp"
+#include "pipeline/stop_request.hpp"
+
+namespace btc {
+
+/// How a run ended.
+enum class RunOutcome {
+  kDone,         ///< work was done, and now everything is finished
+  kNothingToDo,  ///< everything was finished before
+  kStopped,      ///< a stop request was seen at a unit boundary; the same command goes on
+};
+
+/// Runs or resumes. Collective; all ranks get the same outcome.
+/// @throws StageFailed on every rank when something failed on any; other errors on the failing rank
+///         alone (the caller must end all ranks then)
+RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, Backend& backend,
+                        StopRequest& stop);
+
+/// `--plan`: what the run would do, as text. @throws ConfigError, InputError
+std::string describe_planned_run(const PipelineConfig& config, int ranks);
+
+}  // namespace btc
