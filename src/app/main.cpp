@@ -1,0 +1,138 @@
+/// btc_pipeline: arguments, MPI, configuration, run, exit code.
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/exit_code.hpp"
+#include "backend/backend.hpp"
+#include "comm/agree.hpp"
+#include "comm/communicator.hpp"
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "common/version.hpp"
+#include "config/pipeline_config.hpp"
+#include "model/block_forward.hpp"
+#include "pipeline/environment_report.hpp"
+#include "pipeline/run.hpp"
+
+namespace btc {
+namespace {
+
+struct Arguments {
+  std::string config;
+  std::vector<std::string> overrides;
+  bool plan = false;
+  std::optional<double> max_hours;
+};
+
+/// Equal bits for every batch: see docs/architecture.md, "Reproducible arithmetic".
+void choose_math_mode() {
+  const bool avx512 = __builtin_cpu_supports("avx512f") != 0;
+  setenv("MKL_CBWR", avx512 ? "AVX512,STRICT" : "AVX2,STRICT", /*overwrite=*/0);
+}
+
+std::unique_ptr<Backend> make_backend(const ComputeParams& compute, const Communicator& comm) {
+  switch (compute.backend) {
+    case BackendKind::kReference:
+      return make_reference_backend();
+    case BackendKind::kCpu:
+      return make_cpu_backend(compute.threads_per_rank);
+    case BackendKind::kCuda:
+      return make_cuda_backend(comm.local_rank());
+  }
+  BTC_THROW(Error, "unknown backend");
+}
+
+/// Rank 0 reads the file first, so that a mistake in it is reported once.
+PipelineConfig read_config(const Arguments& arguments, const Communicator& comm) {
+  PipelineConfig config;
+  agree(comm, "configuration", [&] {
+    if (comm.rank() == 0) {
+      config = load_config(arguments.config, arguments.overrides);
+    }
+  });
+  agree(comm, "configuration", [&] {
+    if (comm.rank() != 0) {
+      config = load_config(arguments.config, arguments.overrides);
+    }
+  });
+  return config;
+}
+
+int run(const Arguments& arguments) {
+  const Communicator comm = Communicator::world();
+  open_log(comm.rank(), {});
+  const PipelineConfig config = read_config(arguments, comm);
+  if (arguments.plan) {
+    agree(comm, "plan", [&] {
+      if (comm.rank() == 0) {
+        std::cout << describe_planned_run(config, comm.size());
+      }
+    });
+    return kExitDone;
+  }
+  StopRequest stop(config.run.dir / "STOP", arguments.max_hours);
+  std::unique_ptr<Backend> backend;
+  agree(comm, "compute", [&] {
+    configure_torch(config.compute.threads_per_rank);
+    backend = make_backend(config.compute, comm);
+  });
+  const std::string warning = affinity_warning(config.compute.threads_per_rank);
+  if (!warning.empty()) {
+    log_warning(warning);
+  }
+  const RunOutcome outcome = run_pipeline(config, comm, *backend, stop);
+  if (outcome == RunOutcome::kNothingToDo && comm.rank() == 0) {
+    log_info(concat("nothing to do: ", config.run.dir.string(), " is finished"));
+  }
+  return outcome == RunOutcome::kStopped ? kExitStopped : kExitDone;
+}
+
+int run_under_mpi(const Arguments& arguments) {
+  const MpiEnvironment mpi;
+  try {
+    return run(arguments);
+  } catch (const StageFailed& error) {  // thrown on every rank: all leave together
+    if (Communicator::world().rank() == 0) {
+      log_error(error.what());
+    }
+    return error.user_error() ? kExitUserError : kExitFailed;
+  } catch (const UserError& error) {
+    log_error(error.what());
+    MpiEnvironment::abort(kExitUserError);
+  } catch (const std::exception& error) {
+    log_error(error.what());
+    MpiEnvironment::abort(kExitFailed);
+  }
+}
+
+}  // namespace
+}  // namespace btc
+
+int main(int argc, char** argv) {
+  btc::install_stop_signals();
+  btc::choose_math_mode();
+  CLI::App app("Binarizes a LLaMA- or Qwen-family checkpoint into a packed model.");
+  btc::Arguments arguments;
+  app.set_version_flag("--version",
+                       std::string(btc::version()) + " " + std::string(btc::git_hash()));
+  app.add_option("--config", arguments.config, "configuration file (YAML)")->required();
+  app.add_option("--set", arguments.overrides, "override one key: a.b=VALUE (repeatable)")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_flag("--plan", arguments.plan, "print what the run would do and need, and stop");
+  app.add_option("--max-hours", arguments.max_hours,
+                 "end at a unit boundary before this time is over, with exit code 85")
+      ->check(CLI::PositiveNumber);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? btc::kExitDone : btc::kExitUserError;
+  }
+  return btc::run_under_mpi(arguments);
+}
