@@ -1,0 +1,17 @@
+#pragma once
+/// The sub-commands of `btc`: each adds itself to the command line and runs when chosen.
+
+#include <CLI/CLI.hpp>
+
+namespace btc {
+
+/// `btc prepare`: text -> token file.
+void add_prepare(CLI::App& app);
+/// `btc inspect`: ledger and checksums of a packed model.
+void add_inspect(CLI::App& app);
+/// `btc export`: packed model -> dense Hugging Face directory.
+void add_export(CLI::App& app);
+/// `btc doctor`: what this machine and build offer.
+void add_doctor(CLI::App& app);
+
+}  // namespace btc

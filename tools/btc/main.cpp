@@ -1,0 +1,33 @@
+/// btc: tools around the pipeline's files.
+
+#include <iostream>
+#include <string>
+
+#include "commands.hpp"
+#include "common/error.hpp"
+#include "common/version.hpp"
+
+int main(int argc, char** argv) {
+  constexpr int kFailed = 1;
+  constexpr int kUserError = 2;
+  CLI::App app("Tools around btc_pipeline: token files, packed models, the environment.");
+  app.set_version_flag("--version",
+                       std::string(btc::version()) + " " + std::string(btc::git_hash()));
+  app.require_subcommand(1);
+  btc::add_prepare(app);
+  btc::add_inspect(app);
+  btc::add_export(app);
+  btc::add_doctor(app);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUserError;
+  } catch (const btc::UserError& error) {
+    std::cerr << "btc: " << error.what() << "\n";
+    return kUserError;
+  } catch (const std::exception& error) {
+    std::cerr << "btc: " << error.what() << "\n";
+    return kFailed;
+  }
+}
