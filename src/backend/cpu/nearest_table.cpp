@@ -34,11 +34,9 @@ inline Lanes smaller(Lanes a, Lanes b) { return a < b ? a : b; }
 
 /// The passes of all bits inside one vector.
 inline Lanes relax_lanes(Lanes x) {
-  const Lanes i = {0, 1, 2, 3, 4, 5, 6, 7};
-  x = smaller(x, __builtin_shuffle(x, i ^ 1U) + NearestTable::kStep);
-  x = smaller(x, __builtin_shuffle(x, i ^ 2U) + NearestTable::kStep);
-  x = smaller(x, __builtin_shuffle(x, i ^ 4U) + NearestTable::kStep);
-  return x;
+  x = smaller(x, __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6) + NearestTable::kStep);
+  x = smaller(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5) + NearestTable::kStep);
+  return smaller(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3) + NearestTable::kStep);
 }
 
 /// The passes of `Bits` bits over 2^Bits vectors that lie `stride` keys apart.
