@@ -1,10 +1,13 @@
 #include "calibration/chunk_ring.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -34,10 +37,29 @@ void read_exactly(int descriptor, std::span<std::byte> bytes, std::uint64_t offs
 
 }  // namespace
 
-ChunkRing::ChunkRing(Source source, std::size_t slots)
-    : source_(std::move(source)),
-      slots_(std::clamp<std::size_t>(slots, 1, std::max<std::size_t>(source_.offsets.size(), 1)),
-             std::vector<std::uint16_t>(source_.values)) {
+/// Huge pages: with 4 KiB ones a ring of 48 MiB costs as much as reading 100 MiB.
+ChunkRing::Slot ChunkRing::make_slot(std::size_t values) {
+  constexpr std::size_t kHugePage = std::size_t{2} << 20U;
+  const std::size_t bytes = values * sizeof(std::uint16_t);
+  const bool large = bytes >= kHugePage;
+  const std::size_t alignment = large ? kHugePage : alignof(std::max_align_t);
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  Slot slot(static_cast<std::uint16_t*>(std::aligned_alloc(alignment, rounded)));
+  if (slot == nullptr) {
+    throw std::bad_alloc();
+  }
+  if (large) {
+    ::madvise(slot.get(), rounded, MADV_HUGEPAGE);
+  }
+  return slot;
+}
+
+ChunkRing::ChunkRing(Source source, std::size_t slots) : source_(std::move(source)) {
+  const std::size_t count =
+      std::clamp<std::size_t>(slots, 1, std::max<std::size_t>(source_.offsets.size(), 1));
+  for (std::size_t i = 0; i < count; ++i) {
+    slots_.push_back(make_slot(source_.values));
+  }
   descriptor_ = ::open(source_.path.c_str(), O_RDONLY | O_CLOEXEC);
   BTC_REQUIRE(IoError, descriptor_ >= 0, source_.path.string(),
               ": cannot open: ", std::generic_category().message(errno));
@@ -76,7 +98,7 @@ void ChunkRing::read_all() {
       if (!wait_for_free_slot(chunk)) {
         return;
       }
-      read_chunk(chunk, slots_[chunk % slots_.size()]);
+      read_chunk(chunk, slot_of(chunk));
       const std::lock_guard lock(mutex_);
       ++filled_;
       changed_.notify_all();
@@ -98,7 +120,7 @@ void ChunkRing::consume(const std::function<void(std::span<const std::uint16_t>)
       std::rethrow_exception(failure_);
     }
   }
-  use(slots_[consumed_ % slots_.size()]);
+  use(slot_of(consumed_));
   {
     const std::lock_guard lock(mutex_);
     ++consumed_;

@@ -4,9 +4,11 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <thread>
@@ -41,8 +43,18 @@ class ChunkRing {
   /// @return false if the reading is to end
   bool wait_for_free_slot(std::size_t chunk);
 
+  /// Memory of one chunk, not initialised: the thread fills it.
+  struct Free {
+    void operator()(std::uint16_t* memory) const { std::free(memory); }
+  };
+  using Slot = std::unique_ptr<std::uint16_t, Free>;
+  static Slot make_slot(std::size_t values);
+  [[nodiscard]] std::span<std::uint16_t> slot_of(std::size_t chunk) const {
+    return {slots_[chunk % slots_.size()].get(), source_.values};
+  }
+
   Source source_;
-  std::vector<std::vector<std::uint16_t>> slots_;
+  std::vector<Slot> slots_;
   int descriptor_ = -1;
   std::size_t consumed_ = 0;
   std::size_t filled_ = 0;  ///< chunks read so far; with the rest below behind `mutex_`
