@@ -104,8 +104,8 @@ void check_sizes(ConfigReader& reader, const ModelConfig& config, bool head_dim_
 std::optional<std::int32_t> read_bos(ConfigReader& reader, const FamilyDefaults& defaults,
                                      const ModelConfig& config) {
   const auto value = reader.integer("bos_token_id");
-  if (!value) {
-    return defaults.bos_id;
+  if (!value) {  // an explicit null says that there is none
+    return reader.states_null("bos_token_id") ? std::nullopt : defaults.bos_id;
   }
   if (config.vocab_size > 0 && *value >= config.vocab_size) {
     reader.add_problem(

@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const fs::path kShared = BTC_SOURCE_DIR "/../shared/data";
-const fs::path kExample = BTC_SOURCE_DIR "/examples/wiki-llama-7m";
+fs::path data_folder() { return BTC_SOURCE_DIR "/../shared/data"; }
+fs::path example_model() { return BTC_SOURCE_DIR "/examples/wiki-llama-7m"; }
 
 class Tokens : public ::testing::Test {
  protected:
@@ -55,7 +55,7 @@ TEST_F(Tokens, ARowOfUnicodeWhiteSpaceIsBlank) {
 }
 
 TEST_F(Tokens, JoinIsChosenByTheLookOfTheText) {
-  const auto tokenizer = open_tokenizer(kExample);
+  const auto tokenizer = open_tokenizer(example_model());
   const auto wiki = write(" \n = A title = \n \n Some words . \n");
   EXPECT_EQ(tokenize_file(*tokenizer, wiki, TextJoin::kAuto).join, "wikitext");
   EXPECT_EQ(tokenize_file(*tokenizer, wiki, TextJoin::kVerbatim).join, "verbatim");
@@ -69,7 +69,7 @@ TEST_F(Tokens, JoinIsChosenByTheLookOfTheText) {
 }
 
 TEST_F(Tokens, BosStandsOnceAtTheStart) {
-  const auto tokenizer = open_tokenizer(kExample);
+  const auto tokenizer = open_tokenizer(example_model());
   const TokenizedText text = tokenize_file(*tokenizer, write("one\ntwo\n"), TextJoin::kVerbatim);
   ASSERT_TRUE(text.add_bos);
   EXPECT_EQ(text.ids.front(), 1);
@@ -79,11 +79,11 @@ TEST_F(Tokens, BosStandsOnceAtTheStart) {
 }
 
 TEST_F(Tokens, WikiText2GivesThePublishedIds) {
-  const fs::path file = kShared / "wikitext2/wiki.test.raw";
+  const fs::path file = data_folder() / "wikitext2/wiki.test.raw";
   if (!fs::exists(file)) {
     GTEST_SKIP() << "no file " << file;
   }
-  const auto tokenizer = open_tokenizer(kShared / "tokenizers/llama1_2");
+  const auto tokenizer = open_tokenizer(data_folder() / "tokenizers/llama1_2");
   const TokenizedText text = tokenize_file(*tokenizer, file, TextJoin::kAuto);
   EXPECT_EQ(text.join, "wikitext");
   EXPECT_EQ(text.rows, 4358U);
@@ -116,11 +116,11 @@ class OneIdTokenizer final : public Tokenizer {
 };
 
 TEST_F(Tokens, AWrongCountForAKnownTextIsRefused) {
-  const fs::path file = kShared / "wikitext2/wiki.test.raw";
+  const fs::path file = data_folder() / "wikitext2/wiki.test.raw";
   if (!fs::exists(file)) {
     GTEST_SKIP() << "no file " << file;
   }
-  const OneIdTokenizer tokenizer(*open_tokenizer(kShared / "tokenizers/llama1_2"));
+  const OneIdTokenizer tokenizer(*open_tokenizer(data_folder() / "tokenizers/llama1_2"));
   EXPECT_NO_THROW(tokenize_file(tokenizer, file, TextJoin::kVerbatim));
   try {
     tokenize_file(tokenizer, file, TextJoin::kWikitext);

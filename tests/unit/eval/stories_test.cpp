@@ -19,7 +19,7 @@
 namespace btc {
 namespace {
 
-const std::filesystem::path kData = BTC_SOURCE_DIR "/../shared/data";
+std::filesystem::path data_folder() { return BTC_SOURCE_DIR "/../shared/data"; }
 
 /// The legacy llama2.c file: 7 int32 of sizes, then fp32 tensors, per kind all blocks together.
 class StoriesModel final : public ModelSource {
@@ -164,12 +164,13 @@ std::vector<std::int32_t> random_ids(std::size_t count) {
 class Stories : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(kData / "stories260k/checkpoint_legacy.bin")) {
-      GTEST_SKIP() << "no folder " << kData / "stories260k";
+    if (!std::filesystem::exists(data_folder() / "stories260k/checkpoint_legacy.bin")) {
+      GTEST_SKIP() << "no folder " << data_folder() / "stories260k";
     }
     configure_torch(1);
-    model_ = std::make_unique<StoriesModel>(kData / "stories260k/checkpoint_legacy.bin");
-    golden_ = nlohmann::json::parse(read_text_file(kData / "eval-golden.json"))["stories260k"];
+    model_ = std::make_unique<StoriesModel>(data_folder() / "stories260k/checkpoint_legacy.bin");
+    golden_ =
+        nlohmann::json::parse(read_text_file(data_folder() / "eval-golden.json"))["stories260k"];
   }
   [[nodiscard]] Matrix<float> hidden(const std::vector<std::int32_t>& ids) const {
     Matrix<float> states = model_->embed(ids);

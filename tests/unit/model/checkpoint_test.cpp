@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-const fs::path kModels = BTC_SOURCE_DIR "/tests/golden/models";
+fs::path golden_models() { return BTC_SOURCE_DIR "/tests/golden/models"; }
 
 /// A private copy of a golden model, to be damaged.
 class CheckpointTest : public ::testing::Test {
@@ -32,7 +32,7 @@ class CheckpointTest : public ::testing::Test {
 
   void copy(const std::string& name) {
     fs::remove_all(folder_);
-    fs::copy(kModels / name, folder_);
+    fs::copy(golden_models() / name, folder_);
   }
   [[nodiscard]] std::string refusal() const {
     try {
@@ -68,7 +68,7 @@ TensorView& named(std::vector<TensorView>& tensors, std::string_view name) {
 }
 
 TEST_F(CheckpointTest, ReadsWeightsOfEachDtypeAsStored) {
-  const auto model = Checkpoint::open(kModels / "qwen2_tied");
+  const auto model = Checkpoint::open(golden_models() / "qwen2_tied");
   const BlockWeights block = model->load_block(1);
   const TensorView& stored = model->tensor("model.layers.1.mlp.down_proj.weight");
   const Matrix<float>& down = block.linear[index_of(LinearKind::kDown)];
@@ -83,7 +83,7 @@ TEST_F(CheckpointTest, ReadsWeightsOfEachDtypeAsStored) {
 }
 
 TEST_F(CheckpointTest, EmbedsIdsOfTheVocabularyOnly) {
-  const auto model = Checkpoint::open(kModels / "mistral");
+  const auto model = Checkpoint::open(golden_models() / "mistral");
   const std::vector<std::int32_t> ids = {58, 0};
   const Matrix<float> rows = model->embed(ids);
   const std::vector<float> table = to_float(model->tensor("model.embed_tokens.weight"));
@@ -94,7 +94,7 @@ TEST_F(CheckpointTest, EmbedsIdsOfTheVocabularyOnly) {
 }
 
 TEST_F(CheckpointTest, ShardsAreOneModel) {
-  const auto model = Checkpoint::open(kModels / "llama_untied_bias");
+  const auto model = Checkpoint::open(golden_models() / "llama_untied_bias");
   EXPECT_EQ(model->files().size(), 7U);
   EXPECT_EQ(model->load_block(1).bias[index_of(LinearKind::kDown)].size(), 40U);
 }

@@ -47,6 +47,7 @@ TEST(ModelConfig, ReadsSizesAndFillsInTheDefaultsOfTheFamily) {
   EXPECT_EQ(config.rope_theta, 10000.0);
   EXPECT_EQ(config.bos_id, 1);
   EXPECT_FALSE(config.tied_head);
+  EXPECT_FALSE(parse(R"(, "bos_token_id": null)").bos_id.has_value());
   EXPECT_FALSE(config.llama3_rope.has_value());
   EXPECT_EQ(config.source_sha256.size(), 64U);
 }

@@ -12,7 +12,7 @@
 namespace btc {
 namespace {
 
-const std::filesystem::path kModels = BTC_SOURCE_DIR "/tests/golden/models";
+std::filesystem::path golden_models() { return BTC_SOURCE_DIR "/tests/golden/models"; }
 
 struct Golden {
   std::unique_ptr<Checkpoint> model;
@@ -21,8 +21,8 @@ struct Golden {
 };
 
 Golden open_golden(const std::string& name) {
-  Golden golden{Checkpoint::open(kModels / name), {}, {}};
-  const auto file = SafetensorsFile::open(kModels / name / "golden.safetensors");
+  Golden golden{Checkpoint::open(golden_models() / name), {}, {}};
+  const auto file = SafetensorsFile::open(golden_models() / name / "golden.safetensors");
   const TensorView& ids = file.at("ids");
   golden.ids.resize(ids.element_count());
   std::memcpy(golden.ids.data(), ids.bytes.data(), ids.bytes.size());

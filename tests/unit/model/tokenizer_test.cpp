@@ -16,7 +16,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const fs::path kExample = BTC_SOURCE_DIR "/examples/wiki-llama-7m";
+fs::path example_model() { return BTC_SOURCE_DIR "/examples/wiki-llama-7m"; }
 
 class TokenizerTest : public ::testing::Test {
  protected:
@@ -38,7 +38,7 @@ class TokenizerTest : public ::testing::Test {
 };
 
 TEST_F(TokenizerTest, TextSurvivesTheRoundTrip) {
-  const auto tokenizer = open_tokenizer(kExample);
+  const auto tokenizer = open_tokenizer(example_model());
   EXPECT_EQ(tokenizer->vocab_size(), 4096U);
   EXPECT_EQ(tokenizer->bos_id(), 1);
   EXPECT_EQ(tokenizer->file_sha256().size(), 64U);
@@ -50,12 +50,12 @@ TEST_F(TokenizerTest, TextSurvivesTheRoundTrip) {
 }
 
 TEST_F(TokenizerTest, SpecialTokensInTheTextStayText) {
-  const auto ids = open_tokenizer(kExample)->encode("a <s> b");
+  const auto ids = open_tokenizer(example_model())->encode("a <s> b");
   EXPECT_THAT(ids, ::testing::Not(::testing::Contains(1)));
 }
 
 TEST_F(TokenizerTest, TheDirectoryMaySayThatNoBosIsAdded) {
-  fs::copy(kExample / "tokenizer.model", folder_ / "tokenizer.model");
+  fs::copy(example_model() / "tokenizer.model", folder_ / "tokenizer.model");
   write_text_file(folder_ / "tokenizer_config.json", R"({"add_bos_token": false})");
   EXPECT_FALSE(open_tokenizer(folder_)->bos_id().has_value());
   write_text_file(folder_ / "tokenizer_config.json", R"({"add_bos_token": null})");
