@@ -83,6 +83,7 @@ TEST(Ledger, SevenBillionWithRowAndColumnScales) {
                                                          {"shape", 3'584}};
   EXPECT_EQ(sums, expected);
   std::vector<LedgerLine> lines;
+  lines.reserve(sums.size());
   for (const auto& [category, bytes] : sums) {
     lines.push_back({"f", "o", category, bytes});
   }

@@ -142,7 +142,7 @@ TEST(PackedBlock, NamesTypesAndOrderAreThoseOfTheFormat) {
   write_packed_block(path, random.block, random.format);
   const auto file = SafetensorsFile::open(path);
   const std::string q = "model.layers.3.self_attn.q_proj";
-  const auto expect = [&](const char* field, DType dtype, std::vector<std::int64_t> shape) {
+  const auto expect = [&](const char* field, DType dtype, const std::vector<std::int64_t>& shape) {
     const TensorView& tensor = file.at(q + "." + field);
     EXPECT_EQ(tensor.dtype, dtype) << field;
     EXPECT_EQ(tensor.shape, shape) << field;

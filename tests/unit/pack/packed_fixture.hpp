@@ -52,7 +52,7 @@ struct PackedFixture {
   [[nodiscard]] std::filesystem::path assemble(const std::filesystem::path& run,
                                                bool backwards = false) const {
     const int count = checkpoint->config().blocks;
-    const auto directory = run / "model";
+    auto directory = run / "model";
     std::vector<ModelFile> files;
     for (int i = 0; i < count; ++i) {
       const int b = backwards ? count - 1 - i : i;
