@@ -23,12 +23,12 @@ using test::thrown_by;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-const ActivationHeader header_of_file = {17, 5, 6, 40, "fingerprint of the unit"};
+const ActivationHeader kHeader = {17, 5, 6, 40, "fingerprint of the unit"};
 constexpr std::size_t kValues = 240;
 
 Matrix<float> sequence_values(std::size_t sequence) {
   Rng rng(derive_seed(3, "sequence", sequence));
-  Matrix<float> values(header_of_file.tokens, header_of_file.hidden);
+  Matrix<float> values(kHeader.tokens, kHeader.hidden);
   for (float& value : values.values()) {
     value = static_cast<float>(rng.normal());
   }
@@ -38,7 +38,7 @@ Matrix<float> sequence_values(std::size_t sequence) {
 
 std::filesystem::path write_store(const std::filesystem::path& directory) {
   std::filesystem::path path = directory / "block-00017.h5";
-  ActivationWriter writer(path, header_of_file);
+  ActivationWriter writer(path, kHeader);
   for (const std::size_t sequence : {3U, 0U, 4U, 1U, 2U}) {
     writer.write(sequence, sequence_values(sequence).view());
   }
@@ -100,7 +100,7 @@ TEST(ActivationStore, GivesBackEverySequenceInAscendingOrder) {
   const auto path = write_store(scratch.path());
   for (const std::size_t ring : {1U, 2U, 3U, 100U}) {
     ActivationReader reader(path, ring);
-    for (std::size_t s = 0; s < header_of_file.sequences; ++s) {
+    for (std::size_t s = 0; s < kHeader.sequences; ++s) {
       EXPECT_EQ(reader.next(), sequence_values(s)) << "sequence " << s << ", ring " << ring;
     }
     EXPECT_THAT(thrown_by<Error>([&] { reader.next(); }), HasSubstr("all 5 sequences"));
@@ -114,7 +114,7 @@ TEST(ActivationStore, KeepsItsHeader) {
   EXPECT_EQ(reader.header().sequences, 5U);
   EXPECT_EQ(reader.header().tokens, 6U);
   EXPECT_EQ(reader.header().hidden, 40U);
-  EXPECT_EQ(reader.header().fingerprint, header_of_file.fingerprint);
+  EXPECT_EQ(reader.header().fingerprint, kHeader.fingerprint);
 }
 
 TEST(ActivationStore, KeepsExtremeValuesBitForBit) {
@@ -155,8 +155,8 @@ TEST(ActivationStore, HashStandsForTheContent) {
   const std::string hash = ActivationReader(path).content_hash();
   EXPECT_EQ(hash.size(), 16U);
   for (const bool changed : {false, true}) {
-    ActivationWriter writer(scratch.path() / "other.h5", header_of_file);
-    for (std::size_t s = 0; s < header_of_file.sequences; ++s) {
+    ActivationWriter writer(scratch.path() / "other.h5", kHeader);
+    for (std::size_t s = 0; s < kHeader.sequences; ++s) {
       Matrix<float> values = sequence_values(s);
       values(5, 39) += changed && s == 4 ? 64.0F : 0.0F;
       round_to_bf16(values.view());
@@ -172,7 +172,7 @@ TEST(ActivationWriter, RefusesValuesThatAreNotFiniteByNameOfTheirPlace) {
   const Scratch scratch("store");
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
-    ActivationWriter writer(scratch.path() / "a.h5", header_of_file);
+    ActivationWriter writer(scratch.path() / "a.h5", kHeader);
     Matrix<float> values = sequence_values(2);
     values(5, 39) = bad;
     EXPECT_THAT(thrown_by<NumericError>([&] { writer.write(2, values.view()); }),
@@ -184,7 +184,7 @@ TEST(ActivationWriter, RefusesValuesThatAreNotFiniteByNameOfTheirPlace) {
 
 TEST(ActivationWriter, RefusesWhatWouldNotComeBackTheSame) {
   const Scratch scratch("store");
-  ActivationWriter writer(scratch.path() / "a.h5", header_of_file);
+  ActivationWriter writer(scratch.path() / "a.h5", kHeader);
   Matrix<float> values = sequence_values(0);
   values(0, 0) = 1.0F + 0x1p-20F;
   EXPECT_THAT(thrown_by<Error>([&] { writer.write(0, values.view()); }), HasSubstr("not rounded"));
@@ -200,7 +200,7 @@ TEST(ActivationWriter, RefusesWhatWouldNotComeBackTheSame) {
 TEST(ActivationWriter, DoesNotCommitWithoutEverySequence) {
   const Scratch scratch("store");
   {
-    ActivationWriter writer(scratch.path() / "a.h5", header_of_file);
+    ActivationWriter writer(scratch.path() / "a.h5", kHeader);
     for (const std::size_t sequence : {0U, 1U, 2U, 4U}) {
       writer.write(sequence, sequence_values(sequence).view());
     }
@@ -272,7 +272,7 @@ TEST(ActivationReader, MayBeDroppedAtAnyTime) {
   const Scratch scratch("store");
   const auto path = write_store(scratch.path());
   for (const std::size_t ring : {1U, 2U, 5U}) {
-    for (std::size_t read = 0; read <= header_of_file.sequences; ++read) {
+    for (std::size_t read = 0; read <= kHeader.sequences; ++read) {
       ActivationReader reader(path, ring);
       for (std::size_t s = 0; s < read; ++s) {
         reader.next();

@@ -17,10 +17,10 @@ using test::thrown_by;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-const ActivationHeader header_of_file = {0, 7, 4, 30, "fingerprint"};
+const ActivationHeader kHeader = {0, 7, 4, 30, "fingerprint"};
 
 Matrix<float> sequence_values(std::size_t sequence) {
-  Matrix<float> values(header_of_file.tokens, header_of_file.hidden);
+  Matrix<float> values(kHeader.tokens, kHeader.hidden);
   for (std::size_t i = 0; i < values.size(); ++i) {
     values.values()[i] = static_cast<float>(sequence) + static_cast<float>(i) * 0x1p-4F;
   }
@@ -32,9 +32,9 @@ Matrix<float> sequence_values(std::size_t sequence) {
 void write_sequences_in_turn(const Communicator& world, SharedActivationWriter& writer,
                              std::optional<std::size_t> skipped = {}) {
   const auto ranks = static_cast<std::size_t>(world.size());
-  for (std::size_t first = 0; first < header_of_file.sequences; first += ranks) {
+  for (std::size_t first = 0; first < kHeader.sequences; first += ranks) {
     const std::size_t mine = first + static_cast<std::size_t>(world.rank());
-    if (mine < header_of_file.sequences && mine != skipped) {
+    if (mine < kHeader.sequences && mine != skipped) {
       writer.write(mine, sequence_values(mine).view());
     } else {
       writer.write_nothing();
@@ -46,16 +46,16 @@ TEST(SharedActivationWriter, WritesWhatOneRankWouldHaveWritten) {
   const Communicator world = Communicator::world();
   const SharedScratch scratch("shared-store");
   const auto path = scratch.path() / "activations" / "block-00000.h5";
-  SharedActivationWriter writer(world, path, header_of_file);
+  SharedActivationWriter writer(world, path, kHeader);
   write_sequences_in_turn(world, writer);
   const std::size_t size = writer.commit();
   EXPECT_EQ(size, std::filesystem::file_size(path));
 
   const auto alone = scratch.path() / concat("alone-", world.rank(), ".h5");
-  ActivationWriter single(alone, header_of_file);
+  ActivationWriter single(alone, kHeader);
   ActivationReader reader(path);
   EXPECT_EQ(reader.header().fingerprint, "fingerprint");
-  for (std::size_t s = 0; s < header_of_file.sequences; ++s) {
+  for (std::size_t s = 0; s < kHeader.sequences; ++s) {
     single.write(s, sequence_values(s).view());
     EXPECT_EQ(reader.next(), sequence_values(s)) << s;
   }
@@ -68,7 +68,7 @@ TEST(SharedActivationWriter, AValueThatIsNotFiniteOnOneRankFailsAll) {
   const SharedScratch scratch("shared-store");
   const int bad_rank = world.size() - 1;
   const auto message = thrown_by<StageFailed>([&] {
-    SharedActivationWriter writer(world, scratch.path() / "a.h5", header_of_file);
+    SharedActivationWriter writer(world, scratch.path() / "a.h5", kHeader);
     const auto mine = static_cast<std::size_t>(world.rank());
     Matrix<float> values = sequence_values(mine);
     if (world.rank() == bad_rank) {
@@ -86,7 +86,7 @@ TEST(SharedActivationWriter, DoesNotCommitWithoutEverySequence) {
   const Communicator world = Communicator::world();
   const SharedScratch scratch("shared-store");
   {
-    SharedActivationWriter writer(world, scratch.path() / "a.h5", header_of_file);
+    SharedActivationWriter writer(world, scratch.path() / "a.h5", kHeader);
     write_sequences_in_turn(world, writer, 4);
     EXPECT_THAT(thrown_by<StageFailed>([&] { writer.commit(); }),
                 HasSubstr("sequence 4 of 7 was written 0 times"));
@@ -101,7 +101,7 @@ TEST(SharedActivationWriter, RefusesASequenceOfTwoRanks) {
     GTEST_SKIP() << "needs two ranks";
   }
   const SharedScratch scratch("shared-store");
-  SharedActivationWriter writer(world, scratch.path() / "a.h5", header_of_file);
+  SharedActivationWriter writer(world, scratch.path() / "a.h5", kHeader);
   write_sequences_in_turn(world, writer, 6);
   for (int rank = 0; rank < 2; ++rank) {
     if (world.rank() == rank) {
