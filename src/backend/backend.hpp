@@ -68,7 +68,8 @@ struct EncodeRule {
   const CodewordSearch* codewords = nullptr;              ///< null: free signs
   Assignment assignment = Assignment::kWeighted;
   /// [n, G-1] ascending thresholds on |w|; not empty: an entry's group is the number of thresholds
-  /// <= |w|, taken when its chunk is decided. Empty: the groups given.
+  /// <= |w|, taken when its chunk is decided; where the codeword has the other sign, it is the
+  /// group whose value of that sign is nearest, the lowest on ties. Empty: the groups given.
   MatrixView<const float> group_thresholds;
 };
 

@@ -54,7 +54,17 @@ inline bool salient_sign(float w, const SalientScale& s) {
   return salient_distance(w, s, true) < salient_distance(w, s, false);
 }
 
-/// A quarter of what flipping the preferred sign adds to h * error^2; h = 1 / U_jj^2.
+/// Distance of an entry to the value that a sign gives it.
+inline float entry_distance(float w, const EntryScale& s, bool sign) {
+  return std::fabs(w - entry_value(s, sign));
+}
+
+/// A quarter of what the larger distance adds to h * error^2; h = 1 / U_jj^2.
+inline float distance_cost(float own, float other, float h) {
+  return std::max((h * ((other - own) * (other + own))) * 0.25F, 0.0F);
+}
+
+/// The same for flipping the preferred sign within its group.
 inline float entry_flip_cost(float w, const EntryScale& s, float h) {
   return std::max((h * s.alpha) * std::fabs(w - s.mu), 0.0F);
 }
@@ -62,7 +72,7 @@ inline float entry_flip_cost(float w, const EntryScale& s, float h) {
 inline float salient_flip_cost(float w, const SalientScale& s, float h) {
   const float plus = salient_distance(w, s, true);
   const float minus = salient_distance(w, s, false);
-  return (h * std::fabs((plus - minus) * (plus + minus))) * 0.25F;
+  return distance_cost(std::min(plus, minus), std::max(plus, minus), h);
 }
 
 /// Costs of one sub-vector as integers: the largest becomes `kLargestCost`, rounded to nearest,

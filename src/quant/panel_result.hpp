@@ -12,6 +12,7 @@ namespace btc {
 struct PanelResult {
   Panel panel;
   PanelGroups groups;
+  Matrix<float> thresholds;  ///< [n, s] on |w|, where the groups follow the weights; or empty
   PanelScales scales;
   PanelCode code;
 };

@@ -164,7 +164,7 @@ PanelResult binarize_panel(ArbSession& session, Panel panel, std::size_t number,
                            const RowPlan* plan, const Settings& settings) {
   PanelResult result;
   result.panel = panel;
-  Matrix<float> thresholds;
+  Matrix<float>& thresholds = result.thresholds;
   if (plan != nullptr) {
     result.groups = plan->groups[number];
     result.scales = scales_of(plan->scales, panel);
@@ -199,6 +199,7 @@ void encode_after_loop(std::vector<PanelResult>& panels, const Matrix<float>& ta
   rule.assignment = settings.codebook->assignment;
   for (PanelResult& result : panels) {
     result.groups.group = result.code.group;
+    rule.group_thresholds = result.thresholds.view();
     result.code = session->encode(result.panel, result.groups, result.scales, rule);
   }
 }

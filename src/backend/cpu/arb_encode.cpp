@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "backend/cpu/arb_session.hpp"
 #include "backend/entry.hpp"
@@ -86,13 +87,7 @@ class Strip {
         decide_salient(j, b, sign);
       } else {
         choose_scales(j, b);
-        const float h = p_.importance[j];
-#pragma omp simd
-        for (std::size_t l = 0; l < kLanes; ++l) {
-          const EntryScale scale{alpha_[b][l], mu_[b][l]};
-          sign[l] = entry_sign(w_[j][l], scale) ? 1U : 0U;
-          cost_[b][l] = entry_flip_cost(w_[j][l], scale, h);
-        }
+        decide_entries(j, b, sign);
       }
       for (std::size_t l = 0; l < kLanes; ++l) {
         pattern[l] |= sign[l] << b;
@@ -180,8 +175,49 @@ class Strip {
     }
   }
 
+  /// Whether an entry may change its group with its sign.
+  [[nodiscard]] bool regroups() const {
+    return !thresholds_.empty() && p_.rule.codewords != nullptr;
+  }
+
   [[nodiscard]] SalientScale salient_scale(std::size_t l) const {
     return {salient_alpha_[l], salient_residual_[l], salient_mu_[l]};
+  }
+
+  void decide_entries(std::size_t j, std::size_t b, std::array<std::uint32_t, kLanes>& sign) {
+    const float h = p_.importance[j];
+#pragma omp simd
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const EntryScale scale{alpha_[b][l], mu_[b][l]};
+      sign[l] = entry_sign(w_[j][l], scale) ? 1U : 0U;
+      cost_[b][l] = entry_flip_cost(w_[j][l], scale, h);
+      other_value_[b][l] = entry_value(scale, sign[l] == 0U);
+    }
+    if (!regroups()) {
+      return;
+    }
+    const float column = p_.alpha_col[j];
+    Lanes best;
+    best.at.fill(std::numeric_limits<float>::infinity());
+    std::array<std::uint32_t, kLanes> group{};
+    for (std::size_t g = 0; g < group_alpha_.size(); ++g) {
+#pragma omp simd
+      for (std::size_t l = 0; l < kLanes; ++l) {
+        const EntryScale scale{group_alpha_[g][l] * column, group_mu_[g][l]};
+        const float value = entry_value(scale, sign[l] == 0U);
+        const float distance = std::fabs(w_[j][l] - value);
+        const bool nearer = distance < best[l];
+        best[l] = nearer ? distance : best[l];
+        other_value_[b][l] = nearer ? value : other_value_[b][l];
+        group[l] = nearer ? static_cast<std::uint32_t>(g) : group[l];
+      }
+    }
+#pragma omp simd
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const EntryScale scale{alpha_[b][l], mu_[b][l]};
+      cost_[b][l] = distance_cost(entry_distance(w_[j][l], scale, sign[l] != 0U), best[l], h);
+      other_group_[b][l] = static_cast<std::uint8_t>(group[l]);
+    }
   }
 
   void decide_salient(std::size_t j, std::size_t b, std::array<std::uint32_t, kLanes>& sign) {
@@ -239,7 +275,14 @@ class Strip {
 
   float decode(std::size_t j, std::size_t b, std::size_t l, bool sign) {
     if (!p_.is_salient(j)) {
-      return entry_value({alpha_[b][l], mu_[b][l]}, sign);
+      const EntryScale own{alpha_[b][l], mu_[b][l]};
+      if (sign == entry_sign(w_[j][l], own)) {
+        return entry_value(own, sign);
+      }
+      if (regroups()) {
+        p_.code.group(first_ + l, j) = other_group_[b][l];
+      }
+      return other_value_[b][l];
     }
     const bool residual = salient_residual(w_[j][l], salient_scale(l), sign);
     p_.code.residual.set(first_ + l, p_.salient[j], residual);
@@ -260,6 +303,8 @@ class Strip {
   std::array<Lanes, kMaxVectorLength> alpha_;  // of the chunk being decided
   std::array<Lanes, kMaxVectorLength> mu_;
   std::array<Lanes, kMaxVectorLength> cost_;
+  std::array<Lanes, kMaxVectorLength> other_value_;  // with the sign that is not preferred
+  std::array<std::array<std::uint8_t, kLanes>, kMaxVectorLength> other_group_{};
   std::array<Lanes, kMaxVectorLength> quantized_;
 };
 

@@ -31,10 +31,13 @@ struct RowEncoder {
             scales.salient_mu.empty() ? 0.0F : scales.salient_mu[row]};
   }
 
+  [[nodiscard]] bool grouped_by_thresholds(std::size_t j) const {
+    return groups.group(row, j) != kSalientGroup && rule.group_thresholds.cols() > 0;
+  }
+
   [[nodiscard]] std::uint8_t group_of(std::size_t j) const {
-    const std::uint8_t given = groups.group(row, j);
-    if (given == kSalientGroup || rule.group_thresholds.cols() == 0) {
-      return given;
+    if (!grouped_by_thresholds(j)) {
+      return groups.group(row, j);
     }
     std::uint8_t g = 0;
     for (const float threshold : rule.group_thresholds.row(row)) {
@@ -43,17 +46,42 @@ struct RowEncoder {
     return g;
   }
 
+  /// The group whose value of this sign is nearest.
+  [[nodiscard]] std::uint8_t nearest_group(std::size_t j, bool sign) const {
+    std::uint8_t best = 0;
+    for (std::uint8_t g = 1; g < groups.count; ++g) {
+      if (entry_distance(w[j], entry(g, j), sign) < entry_distance(w[j], entry(best, j), sign)) {
+        best = g;
+      }
+    }
+    return best;
+  }
+
+  [[nodiscard]] bool own_sign(std::size_t j, std::uint8_t g) const {
+    return g == kSalientGroup ? salient_sign(w[j], salient()) : entry_sign(w[j], entry(g, j));
+  }
+
+  [[nodiscard]] float flip_cost(std::size_t j, std::uint8_t g) const {
+    if (g == kSalientGroup) {
+      return salient_flip_cost(w[j], salient(), importance(j));
+    }
+    if (!grouped_by_thresholds(j)) {
+      return entry_flip_cost(w[j], entry(g, j), importance(j));
+    }
+    const bool own = own_sign(j, g);
+    const std::uint8_t other = nearest_group(j, !own);
+    return distance_cost(entry_distance(w[j], entry(g, j), own),
+                         entry_distance(w[j], entry(other, j), !own), importance(j));
+  }
+
   /// Signs of columns [begin, end): free, or those of the nearest codeword.
   Pattern choose(std::size_t begin, std::size_t end, PanelCode& code) const {
     Pattern own = 0;
     std::vector<float> cost(end - begin);
     for (std::size_t j = begin; j < end; ++j) {
       const std::uint8_t g = code.group(row, j);
-      const bool sign =
-          g == kSalientGroup ? salient_sign(w[j], salient()) : entry_sign(w[j], entry(g, j));
-      own |= static_cast<Pattern>(sign) << (j - begin);
-      cost[j - begin] = g == kSalientGroup ? salient_flip_cost(w[j], salient(), importance(j))
-                                           : entry_flip_cost(w[j], entry(g, j), importance(j));
+      own |= static_cast<Pattern>(own_sign(j, g)) << (j - begin);
+      cost[j - begin] = flip_cost(j, g);
     }
     if (rule.codewords == nullptr) {
       return own;
@@ -97,6 +125,9 @@ struct RowEncoder {
       for (std::size_t j = begin; j < end; ++j) {
         const bool sign = ((pattern >> (j - begin)) & 1U) != 0;
         code.signs.set(row, j, sign);
+        if (grouped_by_thresholds(j) && sign != own_sign(j, code.group(row, j))) {
+          code.group(row, j) = nearest_group(j, sign);
+        }
         q[j - begin] = decode(j, sign, code);
       }
       if (rule.compensation != Compensation::kSequential) {
