@@ -61,16 +61,23 @@ enum class Assignment {
   kWeighted,  ///< growth of the squared error, weighted by h_j = 1 / U_jj^2
 };
 
+/// How `ArbSession::encode` groups an entry outside the salient columns, when its chunk is decided.
+/// Unless groups are given, an entry whose codeword has the other sign than the entry prefers takes
+/// the group whose value of that sign is nearest, the lowest on ties.
+enum class Grouping {
+  kGiven,       ///< as in `PanelGroups`
+  kThresholds,  ///< number of its row's thresholds <= |w|
+  kNearest,     ///< nearest value with the preferred sign of the group, the lowest group on ties
+};
+
 /// How `ArbSession::encode` chooses signs.
 struct EncodeRule {
   std::size_t chunk = 16;  ///< columns decided together; the vector length where there is a codec
   Compensation compensation = Compensation::kSequential;  ///< only sequential acts inside encode
   const CodewordSearch* codewords = nullptr;              ///< null: free signs
   Assignment assignment = Assignment::kWeighted;
-  /// [n, G-1] ascending thresholds on |w|; not empty: an entry's group is the number of thresholds
-  /// <= |w|, taken when its chunk is decided; where the codeword has the other sign, it is the
-  /// group whose value of that sign is nearest, the lowest on ties. Empty: the groups given.
-  MatrixView<const float> group_thresholds;
+  Grouping grouping = Grouping::kGiven;
+  MatrixView<const float> group_thresholds;  ///< [n, G-1] ascending, on |w|, for kThresholds
 };
 
 /// The state of a greedy split search in one panel.

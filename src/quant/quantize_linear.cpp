@@ -144,12 +144,25 @@ PanelScales scales_of(const RowScales& rows, Panel panel) {
   return scales;
 }
 
+/// How groups follow the weights while encoding. Where errors are pushed from column to column the
+/// nearest value is best; without that, groups cut at the thresholds that the scales were fitted to
+/// leave errors that cancel in the sum. A sparse upper group keeps its share by thresholds.
+Grouping grouping_of(const BinarizeParams& binarize) {
+  if (!groups_by_magnitude(binarize)) {
+    return Grouping::kGiven;
+  }
+  const bool nearest = binarize.split_rule == SplitRule::kMagnitude &&
+                       binarize.compensation == Compensation::kSequential;
+  return nearest ? Grouping::kNearest : Grouping::kThresholds;
+}
+
 EncodeRule loop_rule(const Settings& settings, const Matrix<float>& thresholds) {
   EncodeRule rule;
   rule.chunk = settings.chunk();
   rule.compensation = settings.binarize.compensation;
   rule.codewords = settings.after_loop() ? nullptr : settings.codewords;
   rule.assignment = settings.codebook ? settings.codebook->assignment : Assignment::kWeighted;
+  rule.grouping = grouping_of(settings.binarize);
   rule.group_thresholds = thresholds.view();
   return rule;
 }
@@ -199,6 +212,7 @@ void encode_after_loop(std::vector<PanelResult>& panels, const Matrix<float>& ta
   rule.assignment = settings.codebook->assignment;
   for (PanelResult& result : panels) {
     result.groups.group = result.code.group;
+    rule.grouping = grouping_of(settings.binarize);
     rule.group_thresholds = result.thresholds.view();
     result.code = session->encode(result.panel, result.groups, result.scales, rule);
   }

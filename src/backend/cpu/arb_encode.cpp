@@ -177,7 +177,7 @@ class Strip {
 
   /// Whether an entry may change its group with its sign.
   [[nodiscard]] bool regroups() const {
-    return !thresholds_.empty() && p_.rule.codewords != nullptr;
+    return p_.rule.grouping != Grouping::kGiven && p_.rule.codewords != nullptr;
   }
 
   [[nodiscard]] SalientScale salient_scale(std::size_t l) const {
@@ -232,19 +232,45 @@ class Strip {
     }
   }
 
-  /// Groups of column j and the scales that they mean.
-  void choose_scales(std::size_t j, std::size_t b) {
-    std::array<std::uint32_t, kLanes> group{};
-    if (thresholds_.empty()) {
-      for (std::size_t l = 0; l < rows_; ++l) {
-        group[l] = p_.groups.group(first_ + l, j);
-      }
-    }
+  void count_thresholds(std::size_t j, std::array<std::uint32_t, kLanes>& group) const {
     for (const Lanes& threshold : thresholds_) {
 #pragma omp simd
       for (std::size_t l = 0; l < kLanes; ++l) {
         group[l] += threshold[l] <= std::fabs(w_[j][l]) ? 1U : 0U;
       }
+    }
+  }
+
+  void nearest_groups(std::size_t j, std::array<std::uint32_t, kLanes>& group) const {
+    const float column = p_.alpha_col[j];
+    Lanes best;
+    best.at.fill(std::numeric_limits<float>::infinity());
+    for (std::size_t g = 0; g < group_alpha_.size(); ++g) {
+#pragma omp simd
+      for (std::size_t l = 0; l < kLanes; ++l) {
+        const EntryScale scale{group_alpha_[g][l] * column, group_mu_[g][l]};
+        const float distance = entry_distance(w_[j][l], scale, entry_sign(w_[j][l], scale));
+        group[l] = distance < best[l] ? static_cast<std::uint32_t>(g) : group[l];
+        best[l] = distance < best[l] ? distance : best[l];
+      }
+    }
+  }
+
+  /// Groups of column j and the scales that they mean.
+  void choose_scales(std::size_t j, std::size_t b) {
+    std::array<std::uint32_t, kLanes> group{};
+    switch (p_.rule.grouping) {
+      case Grouping::kGiven:
+        for (std::size_t l = 0; l < rows_; ++l) {
+          group[l] = p_.groups.group(first_ + l, j);
+        }
+        break;
+      case Grouping::kThresholds:
+        count_thresholds(j, group);
+        break;
+      case Grouping::kNearest:
+        nearest_groups(j, group);
+        break;
     }
     for (std::size_t l = 0; l < rows_; ++l) {
       p_.code.group(first_ + l, j) = static_cast<std::uint8_t>(group[l]);

@@ -31,17 +31,26 @@ struct RowEncoder {
             scales.salient_mu.empty() ? 0.0F : scales.salient_mu[row]};
   }
 
-  [[nodiscard]] bool grouped_by_thresholds(std::size_t j) const {
-    return groups.group(row, j) != kSalientGroup && rule.group_thresholds.cols() > 0;
+  [[nodiscard]] bool regroups(std::size_t j) const {
+    return groups.group(row, j) != kSalientGroup && rule.grouping != Grouping::kGiven;
   }
 
   [[nodiscard]] std::uint8_t group_of(std::size_t j) const {
-    if (!grouped_by_thresholds(j)) {
+    if (!regroups(j)) {
       return groups.group(row, j);
     }
     std::uint8_t g = 0;
-    for (const float threshold : rule.group_thresholds.row(row)) {
-      g = static_cast<std::uint8_t>(g + (threshold <= std::fabs(w[j]) ? 1 : 0));
+    if (rule.grouping == Grouping::kThresholds) {
+      for (const float threshold : rule.group_thresholds.row(row)) {
+        g = static_cast<std::uint8_t>(g + (threshold <= std::fabs(w[j]) ? 1 : 0));
+      }
+      return g;
+    }
+    const auto distance = [&](std::uint8_t group) {
+      return entry_distance(w[j], entry(group, j), entry_sign(w[j], entry(group, j)));
+    };
+    for (std::uint8_t other = 1; other < groups.count; ++other) {
+      g = distance(other) < distance(g) ? other : g;
     }
     return g;
   }
@@ -65,7 +74,7 @@ struct RowEncoder {
     if (g == kSalientGroup) {
       return salient_flip_cost(w[j], salient(), importance(j));
     }
-    if (!grouped_by_thresholds(j)) {
+    if (!regroups(j)) {
       return entry_flip_cost(w[j], entry(g, j), importance(j));
     }
     const bool own = own_sign(j, g);
@@ -125,7 +134,7 @@ struct RowEncoder {
       for (std::size_t j = begin; j < end; ++j) {
         const bool sign = ((pattern >> (j - begin)) & 1U) != 0;
         code.signs.set(row, j, sign);
-        if (grouped_by_thresholds(j) && sign != own_sign(j, code.group(row, j))) {
+        if (regroups(j) && sign != own_sign(j, code.group(row, j))) {
           code.group(row, j) = nearest_group(j, sign);
         }
         q[j - begin] = decode(j, sign, code);

@@ -222,18 +222,21 @@ struct EncodeCase {
   Compensation compensation;
   bool codewords;
   Assignment assignment;
-  bool thresholds;
+  Grouping grouping;
   bool column_scales;
 };
 
 TEST_P(ArbSessionTest, EncodeEqualsTheReferenceBitForBit) {
   const std::vector<EncodeCase> cases = {
-      {1, Compensation::kSequential, false, Assignment::kWeighted, false, false},
-      {7, Compensation::kSequential, false, Assignment::kWeighted, true, false},
-      {16, Compensation::kNone, false, Assignment::kWeighted, false, true},
-      {10, Compensation::kSequential, true, Assignment::kWeighted, true, true},
-      {10, Compensation::kSequential, true, Assignment::kHamming, false, false},
-      {10, Compensation::kBlock, true, Assignment::kWeighted, false, false},
+      {1, Compensation::kSequential, false, Assignment::kWeighted, Grouping::kGiven, false},
+      {7, Compensation::kSequential, false, Assignment::kWeighted, Grouping::kThresholds, false},
+      {16, Compensation::kNone, false, Assignment::kWeighted, Grouping::kGiven, true},
+      {10, Compensation::kSequential, true, Assignment::kWeighted, Grouping::kThresholds, true},
+      {10, Compensation::kSequential, true, Assignment::kWeighted, Grouping::kNearest, false},
+      {4, Compensation::kSequential, false, Assignment::kWeighted, Grouping::kNearest, true},
+      {10, Compensation::kSequential, true, Assignment::kHamming, Grouping::kGiven, false},
+      {10, Compensation::kSequential, true, Assignment::kHamming, Grouping::kThresholds, false},
+      {10, Compensation::kBlock, true, Assignment::kWeighted, Grouping::kGiven, false},
   };
   open(150, 230, 21);
   Rng rng(22);
@@ -257,18 +260,53 @@ TEST_P(ArbSessionTest, EncodeEqualsTheReferenceBitForBit) {
         scales.alpha_col.assign(k, 1.25F);
         scales.alpha_col[1] = 1;
       }
-      Matrix<float> thresholds(c.thresholds ? 150 : 0, c.thresholds ? 2 : 0);
+      const bool cut = c.grouping == Grouping::kThresholds;
+      Matrix<float> thresholds(cut ? 150 : 0, cut ? 2 : 0);
       for (std::size_t i = 0; i < thresholds.rows(); ++i) {
         thresholds(i, 0) = 0.01F;
         thresholds(i, 1) = 0.03F;
       }
-      EncodeRule rule{c.chunk, c.compensation, nullptr, c.assignment, thresholds.view()};
+      EncodeRule rule{c.chunk,      c.compensation, nullptr,
+                      c.assignment, c.grouping,     thresholds.view()};
       rule.codewords = c.codewords ? reference_search.get() : nullptr;
       const PanelCode expected = reference_session_->encode(panel, groups, scales, rule);
       rule.codewords = c.codewords ? search.get() : nullptr;
       expect_equal(session_->encode(panel, groups, scales, rule), expected);
     }
   }
+}
+
+// Groups of +-1 and +-3. The only codeword is (+,+,+,+); what has the other sign joins the group
+// whose positive value is nearest.
+TEST_P(ArbSessionTest, FlippedEntriesTakeTheNearestGroupOfTheirNewSign) {
+  Matrix<float> w(1, 4);
+  w.values() = {2.5F, -2.5F, 0.4F, -0.4F};
+  Matrix<float> u(4, 4);
+  for (std::size_t j = 0; j < 4; ++j) {
+    u(j, j) = 1;
+  }
+  PanelScales scales;
+  scales.alpha = Matrix<float>(1, 2);
+  scales.alpha.values() = {1, 3};
+  PanelGroups groups;
+  groups.count = 2;
+  groups.group = Matrix<std::uint8_t>(1, 4);
+  const std::vector<Pattern> all_plus = {0b1111};
+  const auto search = backend_->open_codewords(all_plus, 4);
+  Matrix<float> thresholds(1, 1, 2.0F);
+  EncodeRule rule;
+  rule.chunk = 4;
+  rule.codewords = search.get();
+  rule.group_thresholds = thresholds.view();
+  const auto session = backend_->open_arb(w.view(), u.view());
+  for (const Grouping grouping : {Grouping::kThresholds, Grouping::kNearest}) {
+    rule.grouping = grouping;
+    EXPECT_THAT(session->encode({0, 4}, groups, scales, rule).group.values(),
+                ElementsAre(1, 0, 0, 0));
+  }
+  rule.codewords = nullptr;
+  EXPECT_THAT(session->encode({0, 4}, groups, scales, rule).group.values(),
+              ElementsAre(1, 1, 0, 0));
 }
 
 TEST_P(ArbSessionTest, EncodeWithoutCompensationGivesNearestSigns) {
