@@ -68,9 +68,12 @@ void check_assignment(const PatternHistogram& histogram,
 }
 
 void check_labels(std::span<const std::uint32_t> assignment, std::size_t centroid_count) {
-  const auto top = std::max_element(assignment.begin(), assignment.end());
-  BTC_REQUIRE(InputError, top == assignment.end() || *top < centroid_count,
-              "assignment: got label ", *top, ", expected less than ", centroid_count);
+  std::uint32_t top = 0;
+  for (const std::uint32_t label : assignment) {
+    top = std::max(top, label);
+  }
+  BTC_REQUIRE(InputError, assignment.empty() || top < centroid_count, "assignment: got label ", top,
+              ", expected less than ", centroid_count);
 }
 
 void check_weighted_shapes(std::size_t own, MatrixView<const std::int32_t> costs, std::size_t index,

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <numeric>
 #include <vector>
@@ -16,22 +17,47 @@ namespace {
 /// Patterns of one task.
 constexpr std::size_t kBlock = 4096;
 
+/// How many patterns before its use a row of sums is fetched.
+constexpr std::size_t kAhead = 16;
+
+/// The vector of 32 bytes whose elements are Sum.
+template <typename Sum>
+struct VectorOf;
+template <>
+struct VectorOf<std::int32_t> {
+  using Type = std::int32_t __attribute__((vector_size(32)));
+};
+template <>
+struct VectorOf<std::int64_t> {
+  using Type = std::int64_t __attribute__((vector_size(32)));
+};
+
 /// Adds +count or -count to each of the `Width` sums of a pattern's label. Width >= v; sums of
 /// bits >= v are never read.
 template <typename Sum, std::size_t Width>
 void add_signed_counts(const PatternHistogram& histogram, std::span<const std::uint32_t> assignment,
                        std::size_t begin, std::size_t end, std::vector<Sum>& sums) {
-  std::array<Sum, Width> bit{};
+  // Vectors by hand: the compiler unrolls a plain loop over the bits and leaves it scalar.
+  constexpr std::size_t kLanes = sizeof(typename VectorOf<Sum>::Type) / sizeof(Sum);
+  using Lanes = typename VectorOf<Sum>::Type;
+  std::array<Lanes, Width / kLanes> bit;
   for (std::size_t b = 0; b < Width; ++b) {
-    bit[b] = static_cast<Sum>(b);
+    bit[b / kLanes][b % kLanes] = static_cast<Sum>(b);
   }
   for (std::size_t i = begin; i < end; ++i) {
     const auto count = static_cast<Sum>(histogram.counts[i]);
     const auto pattern = static_cast<Sum>(histogram.patterns[i]);
-    Sum* row = sums.data() + assignment[i] * Width;
-    for (std::size_t b = 0; b < Width; ++b) {
-      const Sum minus = ((pattern >> bit[b]) & 1) - 1;  // 0, or -1 where the sign is minus
-      row[b] += (count ^ minus) - minus;
+    Sum* const row = sums.data() + assignment[i] * Width;
+    // The sums of large codebooks do not fit the second-level cache.
+    const Sum* const later = sums.data() + assignment[std::min(i + kAhead, end - 1)] * Width;
+    __builtin_prefetch(later, 1);
+    __builtin_prefetch(later + Width - 1, 1);
+    for (std::size_t part = 0; part < bit.size(); ++part) {
+      const Lanes minus = ((pattern >> bit[part]) & 1) - 1;  // 0, or -1 where the sign is minus
+      Lanes sum;
+      std::memcpy(&sum, row + part * kLanes, sizeof(sum));
+      sum += (count ^ minus) - minus;
+      std::memcpy(row + part * kLanes, &sum, sizeof(sum));
     }
   }
 }
