@@ -1,7 +1,7 @@
 /// The alternating fit on sums alone: with B = sign(x - mu), every sweep needs only the number and
 /// the sum of the entries above mu, so a row's entries are read once per sweep and stay in L1.
-#include <array>
 #include <cmath>
+#include <limits>
 
 #include "backend/cpu/arb_session.hpp"
 
@@ -11,21 +11,33 @@ namespace {
 constexpr std::size_t kTile = 64;
 constexpr double kTiny = 1e-8;  // as in the reference: an empty group gives 0
 
+/// The entries >= mu, and between which entries mu lies.
 struct Upper {
   double count = 0;
   double sum = 0;
+  double below = 0;  ///< largest entry < mu
+  double first = 0;  ///< smallest entry >= mu
+  /// Whether mu cuts the entries at the same place.
+  [[nodiscard]] bool holds_for(double mu) const { return below < mu && mu <= first; }
 };
 
-/// Entries >= mu.
 Upper upper_of(const double* x, std::size_t n, double mu) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   double count = 0;
   double sum = 0;
-#pragma omp simd reduction(+ : count, sum)
+  double below = -kInfinity;
+  double first = kInfinity;
+#pragma omp simd reduction(+ : count, sum) reduction(max : below) reduction(min : first)
   for (std::size_t j = 0; j < n; ++j) {
-    count += x[j] >= mu ? 1.0 : 0.0;
-    sum += x[j] >= mu ? x[j] : 0.0;
+    const bool above = x[j] >= mu;
+    count += above ? 1.0 : 0.0;
+    sum += above ? x[j] : 0.0;
+    const double low = above ? -kInfinity : x[j];
+    const double high = above ? x[j] : kInfinity;
+    below = low > below ? low : below;
+    first = high < first ? high : first;
   }
-  return {count, sum};
+  return {count, sum, below, first};
 }
 
 double sum_of(const double* x, std::size_t n) {
@@ -52,16 +64,18 @@ Fit fit_first(const double* x, std::size_t n, int iterations) {
   Fit fit{total / count, 0, 0};
   Upper upper = upper_of(x, n, fit.mu);
   double balance = 2 * upper.count - count;  // sum of B
-  fit.alpha = (2 * upper.sum - total - fit.mu * balance) / count;
+  double centred = 2 * upper.sum - total;    // sum of B x
+  fit.alpha = (centred - fit.mu * balance) / count;
+  const double per_entry = 1 / count;
+  const double per_sign = 1 / (count + kTiny);
   for (int sweep = 0; sweep < iterations; ++sweep) {
-    const Fit last = fit;
-    fit.mu = (total - fit.alpha * balance) / count;
-    fit.alpha = (2 * upper.sum - total - fit.mu * balance) / (count + kTiny);
-    if (fit.mu == last.mu && fit.alpha == last.alpha) {
-      break;  // a fixed point: further sweeps change nothing
+    fit.mu = (total - fit.alpha * balance) * per_entry;
+    fit.alpha = (centred - fit.mu * balance) * per_sign;
+    if (!upper.holds_for(fit.mu)) {
+      upper = upper_of(x, n, fit.mu);
+      balance = 2 * upper.count - count;
+      centred = 2 * upper.sum - total;
     }
-    upper = upper_of(x, n, fit.mu);
-    balance = 2 * upper.count - count;
   }
   return fit;
 }
@@ -166,24 +180,16 @@ Fit fit_second(const double* x, std::size_t n, int iterations) {
   return fit;
 }
 
-/// Sorts a row's entries by group: bucket g begins at starts[g]; the salient ones come last.
-void bucket_row(std::span<const float> x, std::span<const std::uint8_t> group, std::size_t groups,
-                std::vector<double>& sorted, std::vector<std::size_t>& starts) {
-  std::fill(starts.begin(), starts.end(), 0);
-  const auto bucket = [&](std::size_t j) {
-    return group[j] == kSalientGroup ? groups : static_cast<std::size_t>(group[j]);
-  };
+/// The entries of one group of a row, packed to the front of `packed` [k + 1]; returns their
+/// number.
+std::size_t pack_group(std::span<const float> x, std::span<const std::uint8_t> group,
+                       std::size_t wanted, double* packed) {
+  std::size_t count = 0;
   for (std::size_t j = 0; j < x.size(); ++j) {
-    ++starts[bucket(j) + 1];
+    packed[count] = static_cast<double>(x[j]);  // overwritten by the next one unless it counts
+    count += static_cast<std::size_t>(group[j] == wanted);
   }
-  for (std::size_t g = 0; g <= groups; ++g) {
-    starts[g + 1] += starts[g];
-  }
-  std::array<std::size_t, 256> next{};
-  std::copy(starts.begin(), starts.end() - 1, next.begin());
-  for (std::size_t j = 0; j < x.size(); ++j) {
-    sorted[next[bucket(j)]++] = static_cast<double>(x[j]);
-  }
+  return count;
 }
 
 }  // namespace
@@ -199,18 +205,18 @@ PanelScales CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& gro
   scales.salient_alpha = salient ? Matrix<float>(rows, 2) : Matrix<float>();
   scales.salient_mu.resize(salient ? rows : 0);
   workers_->for_blocks(rows, kTile, [&](std::size_t begin, std::size_t end) {
-    std::vector<double> sorted(x.cols());
-    std::vector<std::size_t> starts(groups.count + 2);
+    std::vector<double> entries(x.cols() + 1);
     for (std::size_t i = begin; i < end; ++i) {
-      bucket_row(x.row(i), groups.group.row(i), groups.count, sorted, starts);
       for (std::size_t g = 0; g < groups.count; ++g) {
-        const Fit fit = fit_first(&sorted[starts[g]], starts[g + 1] - starts[g], params.iterations);
+        const std::size_t n = pack_group(x.row(i), groups.group.row(i), g, entries.data());
+        const Fit fit = fit_first(entries.data(), n, params.iterations);
         scales.alpha(i, g) = static_cast<float>(fit.alpha);
         scales.mu(i, g) = static_cast<float>(fit.mu);
       }
       if (salient) {
-        const std::size_t first = starts[groups.count];
-        const Fit fit = fit_second(&sorted[first], x.cols() - first, params.iterations);
+        const std::size_t n =
+            pack_group(x.row(i), groups.group.row(i), kSalientGroup, entries.data());
+        const Fit fit = fit_second(entries.data(), n, params.iterations);
         scales.salient_alpha(i, 0) = static_cast<float>(fit.alpha);
         scales.salient_alpha(i, 1) = static_cast<float>(fit.residual_alpha);
         scales.salient_mu[i] = static_cast<float>(fit.mu);
