@@ -1,0 +1,154 @@
+/// A second start redoes what the configuration changed, and nothing else.
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "io/atomic_file.hpp"
+#include "support/pipeline_run.hpp"
+
+namespace btc::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+using Times = std::map<std::string, std::int64_t>;
+
+/// Files whose modification time differs, or that are new.
+std::set<std::string> changed(const Times& before, const Times& after) {
+  std::set<std::string> files;
+  for (const auto& [file, time] : after) {
+    const auto old = before.find(file);
+    if (old == before.end() || old->second != time) {
+      files.insert(file);
+    }
+  }
+  return files;
+}
+
+class Resume : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    bench_.configure("toy", {.evaluate = "{perplexity: [{name: toy, source: ids, path: TEXT, "
+                                         "window: 32}]}"});
+    const ProcessResult first = bench_.start("toy", 2);
+    ASSERT_EQ(first.exit_code, 0) << first.text();
+  }
+
+  /// Starts once more and gives the records written anew, by path below state/.
+  std::set<std::string> redone(const std::vector<std::string>& arguments, int ranks = 2) {
+    const Times before = times_below(dir_ / "state");
+    last_ = bench_.start("toy", ranks, arguments);
+    EXPECT_EQ(last_.exit_code, 0) << last_.text();
+    std::set<std::string> files = changed(before, times_below(dir_ / "state"));
+    files.erase("seconds.json");
+    return files;
+  }
+
+  const ToyBench bench_{"resume", {.blocks = 2}};
+  const std::filesystem::path dir_ = bench_.run_dir("toy");
+  ProcessResult last_;
+};
+
+TEST_F(Resume, OfAFinishedRunChangesNoFileAndSaysSo) {
+  const Times before = times_below(dir_);
+  const auto hashes = hashes_below(dir_);
+  const ProcessResult again = bench_.start("toy", 2);
+  EXPECT_EQ(again.exit_code, 0) << again.text();
+  EXPECT_THAT(again.text(), HasSubstr("nothing to do"));
+  std::set<std::string> files = changed(before, times_below(dir_));
+  files.erase("logs/rank_0.log");  // it says that there was nothing to do
+  files.erase("logs/rank_1.log");
+  EXPECT_THAT(files, IsEmpty());
+  EXPECT_EQ(hashes_below(dir_).size(), hashes.size());
+}
+
+TEST_F(Resume, WithOtherCodebookSizeKeepsEverythingBeforeTheCodebook) {
+  EXPECT_THAT(redone({"--set", "codebook.target_bits=0.4"}),
+              UnorderedElementsAre("codebook/model.json", "encode/block-00000.json",
+                                   "encode/block-00001.json", "reduce/block-00000.json",
+                                   "reduce/block-00001.json", "reduce/outer.json",
+                                   "reduce/model.json", "evaluate/packed-toy-0.json"));
+}
+
+TEST_F(Resume, WithOtherAssignmentKeepsTheCodebookToo) {
+  EXPECT_THAT(redone({"--set", "codebook.assignment=hamming"}),
+              UnorderedElementsAre("encode/block-00000.json", "encode/block-00001.json",
+                                   "reduce/block-00000.json", "reduce/block-00001.json",
+                                   "reduce/model.json", "evaluate/packed-toy-0.json"));
+}
+
+TEST_F(Resume, WithOtherSplitPointsKeepsSequencesAndActivations) {
+  const auto files = redone({"--set", "binarize.split_points=1"});
+  EXPECT_THAT(files,
+              ::testing::IsSupersetOf({"binarize/block-00000.json", "binarize/block-00001.json",
+                                       "codebook/model.json", "encode/block-00001.json"}));
+  for (const std::string& file : files) {
+    EXPECT_THAT(file, ::testing::Not(::testing::AnyOf(HasSubstr("sequences"), HasSubstr("capture"),
+                                                      HasSubstr("original"))));
+  }
+}
+
+TEST_F(Resume, WithFewerWindowsEvaluatesOnly) {
+  EXPECT_THAT(redone({"--set", "evaluate.perplexity=[{name: toy, source: ids, path: " +
+                                   bench_.text().string() + ", window: 32, windows: 3}]"}),
+              UnorderedElementsAre("sequences/evaluation-toy.json", "evaluate/original-toy-0.json",
+                                   "evaluate/packed-toy-0.json"));
+}
+
+TEST_F(Resume, WithOtherCalibrationRedoesAllButTheOriginalsEvaluation) {
+  const auto files = redone({"--set", "calibration.samples=7"});
+  EXPECT_THAT(files,
+              ::testing::IsSupersetOf({"sequences/calibration.json", "capture/block-00000.json",
+                                       "binarize/block-00001.json", "reduce/model.json"}));
+  EXPECT_THAT(files, ::testing::Not(::testing::Contains(HasSubstr("original"))));
+}
+
+TEST_F(Resume, WithAnotherNumberOfRanksDoesNothing) {
+  EXPECT_THAT(redone({}, 3), IsEmpty());
+  EXPECT_THAT(last_.text(), HasSubstr("nothing to do"));
+}
+
+TEST_F(Resume, InAMovedDirectoryDoesNothing) {
+  const auto moved = bench_.run_dir("moved");
+  std::filesystem::rename(dir_, moved);
+  const ProcessResult again = bench_.start("toy", 2, {"--set", "run.dir=" + moved.string()});
+  EXPECT_EQ(again.exit_code, 0) << again.text();
+  EXPECT_THAT(again.text(), HasSubstr("nothing to do"));
+}
+
+TEST_F(Resume, RedoesAUnitWhoseFileIsGoneOrShort) {
+  const auto expected = hashes_below(dir_ / "model");
+  std::filesystem::remove(dir_ / "packed/block-00001.safetensors");
+  std::filesystem::remove(dir_ / "model/model-00001-of-00003.safetensors");
+  std::filesystem::resize_file(dir_ / "binarized/block-00000.h5", 100);
+  EXPECT_THAT(redone({}),
+              UnorderedElementsAre("binarize/block-00000.json", "encode/block-00001.json",
+                                   "reduce/block-00000.json", "reduce/model.json"));
+  EXPECT_EQ(hashes_below(dir_ / "model"), expected);
+}
+
+TEST_F(Resume, WithFullVerificationFindsAChangedByte) {
+  const auto expected = hashes_below(dir_ / "model");
+  const auto file = dir_ / "packed/block-00001.safetensors";
+  std::string bytes = read_bytes(file);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write_bytes(file, bytes);
+  EXPECT_THAT(redone({"--set", "resume.verify=full"}),
+              UnorderedElementsAre("source.json", "encode/block-00001.json"));
+  EXPECT_EQ(hashes_below(dir_ / "model"), expected);
+}
+
+TEST_F(Resume, NoticesChangedWeights) {
+  write_toy_model(bench_.model(), {.blocks = 2, .seed = 9});
+  const auto files = redone({});
+  EXPECT_THAT(files,
+              ::testing::IsSupersetOf({"source.json", "capture/block-00000.json",
+                                       "reduce/model.json", "evaluate/original-toy-0.json"}));
+}
+
+}  // namespace
+}  // namespace btc::test
