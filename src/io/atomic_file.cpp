@@ -5,6 +5,9 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -52,6 +55,32 @@ bool is_temporary_name(const std::string& name) {
   return name.size() > 1 && name.front() == '.' && mark != std::string::npos && mark > 1;
 }
 
+/// True if the process that writes the temporary file may still run: it runs here, or it is on
+/// another host, where nobody can look.
+bool writer_may_run(const std::string& name) {
+  const std::string writer = name.substr(name.rfind(kTemporaryMark) + kTemporaryMark.size());
+  const auto dot = writer.rfind('.');
+  ::pid_t pid = 0;
+  if (dot == std::string::npos ||
+      std::from_chars(writer.data() + dot + 1, writer.data() + writer.size(), pid).ec !=
+          std::errc()) {
+    return false;
+  }
+  if (writer.substr(0, dot) != host_name()) {
+    return true;
+  }
+  return pid != ::getpid() && (::kill(pid, 0) == 0 || errno == EPERM);
+}
+
+/// A file that grows is in use; one that nobody touched for so long was left behind.
+bool is_left_behind(const fs::directory_entry& entry) {
+  constexpr auto kLongestPause = std::chrono::hours(1);
+  std::error_code error;
+  const auto written = entry.last_write_time(error);
+  const bool old = error || fs::file_time_type::clock::now() - written > kLongestPause;
+  return old || !writer_may_run(entry.path().filename().string());
+}
+
 }  // namespace
 
 fs::path temporary_path(const fs::path& path) {
@@ -71,7 +100,8 @@ void remove_temporaries(const fs::path& directory) {
   std::vector<fs::path> found;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (is_temporary_name(entry->path().filename().string()) && !entry->is_directory()) {
+    if (is_temporary_name(entry->path().filename().string()) && !entry->is_directory() &&
+        is_left_behind(*entry)) {
       found.push_back(entry->path());
     }
   }

@@ -18,7 +18,9 @@ namespace btc {
 std::filesystem::path temporary_path(const std::filesystem::path& path);
 /// Makes the finished temporary file durable and gives it its name. @throws IoError
 void commit_file(const std::filesystem::path& temporary, const std::filesystem::path& path);
-/// Removes left-over temporary files directly in `directory`; absent directory: nothing to do.
+/// Removes temporary files directly in `directory` that nobody writes any more: their process is
+/// gone, or nothing was written for an hour (the rule for other hosts). Absent directory: nothing
+/// to do.
 void remove_temporaries(const std::filesystem::path& directory);
 
 /// Sequential writer with a running SHA-256. Without `commit` nothing remains.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <set>
 
 #include "common/error.hpp"
@@ -75,12 +76,34 @@ TEST(AtomicFile, RemovesOnlyTemporaries) {
   const Scratch scratch("atomic");
   const auto target = scratch.path() / "block-00003.h5";
   test::write_bytes(temporary_path(target), "left over");
-  test::write_bytes(scratch.path() / ".block-00004.h5.tmp.other-host.17", "left over");
+  test::write_bytes(scratch.path() / ".block-00004.h5.tmp.no-number", "left over");
   test::write_bytes(scratch.path() / ".hidden", "keep");
   test::write_bytes(scratch.path() / "a.tmp.b.1", "keep");
   remove_temporaries(scratch.path());
   EXPECT_EQ(names_in(scratch.path()), (std::set<std::string>{".hidden", "a.tmp.b.1"}));
   remove_temporaries(scratch.path() / "absent");
+}
+
+/// The name that process `pid` of this host writes `a` under.
+std::string temporary_of(const std::filesystem::path& directory, int pid) {
+  const std::string own = temporary_path(directory / "a").filename().string();
+  return concat(own.substr(0, own.rfind('.') + 1), pid);
+}
+
+TEST(AtomicFile, KeepsTemporariesThatMayBeInUse) {
+  const Scratch scratch("atomic");
+  const std::string running = temporary_of(scratch.path(), 1);
+  const std::string gone = temporary_of(scratch.path(), 0x3fffffff);  // above any process id
+  const std::string elsewhere = ".a.tmp.other.host.17";
+  const std::string abandoned = ".b.tmp.other.host.17";
+  for (const std::string& name : {running, gone, elsewhere, abandoned}) {
+    test::write_bytes(scratch.path() / name, "half");
+  }
+  std::filesystem::last_write_time(
+      scratch.path() / abandoned,
+      std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  remove_temporaries(scratch.path());
+  EXPECT_EQ(names_in(scratch.path()), (std::set<std::string>{running, elsewhere}));
 }
 
 TEST(AtomicFile, ReadingNamesAnAbsentFile) {
