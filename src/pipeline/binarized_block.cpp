@@ -102,6 +102,10 @@ PatternHistogram read_histogram(const Hdf5File& file, LinearKind kind) {
   BTC_REQUIRE(FormatError, histogram.patterns.size() == histogram.counts.size(), group,
               ": expected as many counts as patterns (", histogram.patterns.size(), "), got ",
               histogram.counts.size());
+  BTC_REQUIRE(
+      FormatError,
+      std::find(histogram.counts.begin(), histogram.counts.end(), 0U) == histogram.counts.end(),
+      group, "/counts: a count is 0, expected at least 1");
   return histogram;
 }
 

@@ -10,7 +10,6 @@
 #include "common/error.hpp"
 #include "common/half.hpp"
 #include "common/hash.hpp"
-#include "common/log.hpp"
 #include "model/block_forward.hpp"
 #include "pipeline/progress.hpp"
 
@@ -71,21 +70,38 @@ struct WavePart {
   int to = -1;    ///< rank that takes the output as well; -1: none
 };
 
-void run_wave_part(const Communicator& comm, const WavePart& part, const std::vector<Unit>& units,
+/// Sequences of a file that an earlier wave left.
+class StoredInput {
+ public:
+  StoredInput(const UnitStore& store, const Unit& unit) : store_(store), unit_(unit) {
+    store_.read(unit_, [&] { reader_.emplace(unit_.file); });
+  }
+  Matrix<float> next() {
+    return store_.read(unit_, [&] { return reader_->next(); });
+  }
+
+ private:
+  const UnitStore& store_;
+  const Unit& unit_;
+  std::optional<ActivationReader> reader_;
+};
+
+void run_wave_part(const StageRunner& runner, const WavePart& part, const std::vector<Unit>& units,
                    const Checkpoint& checkpoint, const SourceIdentity& identity,
                    const Matrix<std::int32_t>& sequences) {
+  const Communicator& comm = runner.comm();
   const std::size_t width = checkpoint.config().hidden;
   const BlockForward forward(checkpoint.config(),
                              load_identified_block(checkpoint, part.block, identity));
-  std::optional<ActivationReader> reader;
+  std::optional<StoredInput> stored;
   if (part.from < 0) {
-    reader.emplace(units.at(static_cast<std::size_t>(part.block)).file);
+    stored.emplace(runner.store(), units.at(static_cast<std::size_t>(part.block)));
   }
   const Unit& unit = units.at(static_cast<std::size_t>(part.block) + 1);
   ActivationWriter writer(unit.file, header_of(unit, part.block + 1, sequences, width));
   for (std::size_t s = 0; s < sequences.rows(); ++s) {
     const Matrix<float> input =
-        reader ? reader->next() : receive_hidden(comm, part.from, sequences.cols(), width);
+        stored ? stored->next() : receive_hidden(comm, part.from, sequences.cols(), width);
     Matrix<float> output = forward.run(input.view());
     round_to_bf16(output.view());
     if (part.to >= 0) {
@@ -117,11 +133,12 @@ void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t f
                          .to = std::cmp_less(rank + 1, count) ? rank + 1 : -1};
   try {
     const Timer timer;
-    run_wave_part(runner.comm(), part, units, checkpoint, identity, sequences);
+    run_wave_part(runner, part, units, checkpoint, identity, sequences);
     record_capture(runner.store(), units[first + static_cast<std::size_t>(rank)], timer.seconds());
+  } catch (const UserError& error) {
+    BTC_THROW(InputError, "capture, block ", part.block, ": ", error.what());
   } catch (const std::exception& error) {
-    log_error(concat("capture, block ", part.block, ": ", error.what()));
-    throw;
+    BTC_THROW(Error, "capture, block ", part.block, ": ", error.what());
   }
 }
 

@@ -16,7 +16,7 @@
 
 namespace btc {
 
-/// Collective. A rank that fails logs block and cause and throws; the caller must end all ranks
+/// Collective. A rank that fails throws, naming block and cause; the caller must end all ranks
 /// then (its neighbours wait for its sequences).
 /// @param units   unit b writes the input of block b
 /// @param sequences [S, T] calibration ids

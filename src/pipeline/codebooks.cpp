@@ -5,9 +5,9 @@
 
 #include "comm/agree.hpp"
 #include "common/error.hpp"
+#include "common/ids.hpp"
 #include "common/rng.hpp"
 #include "io/hdf5_file.hpp"
-#include "pipeline/binarized_block.hpp"
 #include "quant/quantized_linear.hpp"
 
 namespace btc {
@@ -36,13 +36,14 @@ std::vector<Codebook> learn_block_codebooks(const std::vector<PatternHistogram>&
   return codebooks;
 }
 
-PatternHistogram sum_histograms(const std::vector<std::filesystem::path>& binarized,
-                                int vector_length, const Communicator& comm) {
+PatternHistogram sum_histograms(
+    std::size_t blocks, int vector_length, const Communicator& comm,
+    const std::function<std::vector<PatternHistogram>(std::size_t)>& read) {
   std::vector<std::uint64_t> counts(std::size_t{1} << vector_length, 0);
   agree(comm, "reading sign patterns", [&] {
     const auto ranks = static_cast<std::size_t>(comm.size());
-    for (auto b = static_cast<std::size_t>(comm.rank()); b < binarized.size(); b += ranks) {
-      for (const PatternHistogram& histogram : read_histograms(binarized[b])) {
+    for (auto b = static_cast<std::size_t>(comm.rank()); b < blocks; b += ranks) {
+      for (const PatternHistogram& histogram : read(b)) {
         for (std::size_t i = 0; i < histogram.patterns.size(); ++i) {
           counts.at(histogram.patterns[i]) += histogram.counts[i];
         }

@@ -1,7 +1,9 @@
 #pragma once
 /// The codebook stage: learns from the sign patterns of binarized blocks, and keeps the result.
 
+#include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,8 +22,10 @@ std::vector<Codebook> learn_block_codebooks(const std::vector<PatternHistogram>&
 
 /// Pattern counts of the whole model: block b is read by rank b mod P, then the counts [2^v] are
 /// summed over the ranks. Collective; integers, so the result does not depend on the rank count.
-PatternHistogram sum_histograms(const std::vector<std::filesystem::path>& binarized,
-                                int vector_length, const Communicator& comm);
+/// @param read histograms of a block
+PatternHistogram sum_histograms(
+    std::size_t blocks, int vector_length, const Communicator& comm,
+    const std::function<std::vector<PatternHistogram>(std::size_t)>& read);
 
 /// @return size in bytes
 std::size_t write_codebooks(const std::filesystem::path& path,

@@ -105,7 +105,13 @@ PerplexityResult measure_perplexity(StageRunner& runner, const EvaluationSubject
   Matrix<std::int32_t> ids;
   if (!todo.empty()) {
     agree(comm, "reading the windows", [&] {
-      ids = *read_token_file(windows.unit.file, subject.model->config().vocab_size).sequences;
+      ids = *runner.store()
+                 .read(windows.unit,
+                       [&] {
+                         return read_token_file(windows.unit.file,
+                                                subject.model->config().vocab_size);
+                       })
+                 .sequences;
     });
   }
   for (const std::size_t i : todo) {

@@ -81,15 +81,18 @@ UnitResult write_shard(const UnitStore& store, const PlannedUnits& units, std::s
   const int blocks = checkpoint.config().blocks;
   if (std::cmp_less(shard, blocks)) {
     const UnitResult encoded = store.at(units.encode[shard]);
-    return describe_file(copy_block_shard(paths.packed(static_cast<int>(shard)),
-                                          static_cast<int>(shard), blocks, paths.model(),
-                                          encoded.sha256));
+    return store.read(units.encode[shard], [&] {
+      return describe_file(copy_block_shard(paths.packed(static_cast<int>(shard)),
+                                            static_cast<int>(shard), blocks, paths.model(),
+                                            encoded.sha256));
+    });
   }
   BTC_REQUIRE(FormatError, checkpoint.fingerprint(-1) == identity.outer,
               "embedding, norm or head changed under the run; start again with the right files");
   std::optional<Codebook> codebook;
   if (config.codebook && config.codebook->scope == CodebookScope::kModel) {
-    codebook = read_codebooks(paths.model_codebook()).at(0);
+    const Unit& unit = units.codebook.at(0);
+    codebook = store.read_hashed(unit, [&] { return read_codebooks(unit.file); }).at(0);
   }
   return describe_file(write_outer_shard(checkpoint, codebook, paths.model()));
 }

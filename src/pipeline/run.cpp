@@ -91,7 +91,9 @@ std::size_t run_capture(const Run& run) {
   }
   Matrix<std::int32_t> sequences;
   agree(run.runner.comm(), "reading the calibration sequences", [&] {
-    TokenFile file = read_token_file(run.units.sequences.file, run.checkpoint.config().vocab_size);
+    TokenFile file = run.runner.store().read(run.units.sequences, [&] {
+      return read_token_file(run.units.sequences.file, run.checkpoint.config().vocab_size);
+    });
     BTC_REQUIRE(FormatError, file.sequences.has_value(), run.units.sequences.file.string(),
                 ": expected sequences, got one text");
     sequences = *std::move(file.sequences);
@@ -104,10 +106,11 @@ std::size_t run_binarize(const Run& run) {
   return run.runner.run(run.units.binarize, [&](std::size_t b) {
     const int block = static_cast<int>(b);
     const BlockWeights weights = load_identified_block(run.checkpoint, block, run.identity);
-    ActivationReader inputs(run.paths.activations(block));
-    const BinarizedBlock binarized =
-        binarize_block(run.checkpoint.config(), weights, inputs, run.config.binarize,
-                       run.config.codebook, run.backend);
+    const BinarizedBlock binarized = run.runner.store().read(run.units.capture[b], [&] {
+      ActivationReader inputs(run.paths.activations(block));
+      return binarize_block(run.checkpoint.config(), weights, inputs, run.config.binarize,
+                            run.config.codebook, run.backend);
+    });
     const Unit& unit = run.units.binarize[b];
     write_binarized(unit.file, binarized, unit.fingerprint);
     if (binarized.linear.empty()) {
@@ -120,16 +123,19 @@ std::size_t run_binarize(const Run& run) {
   });
 }
 
+std::vector<PatternHistogram> histograms_of(const Run& run, std::size_t block) {
+  const Unit& unit = run.units.binarize[block];
+  return run.runner.store().read(unit, [&] { return read_histograms(unit.file); });
+}
+
 std::size_t run_model_codebook(const Run& run) {
   if (run.runner.unfinished(run.units.codebook).empty()) {
     return 0;
   }
   const CodebookParams& params = *run.config.codebook;
-  std::vector<fs::path> files;
-  for (const Unit& unit : run.units.binarize) {
-    files.push_back(unit.file);
-  }
-  const PatternHistogram histogram = sum_histograms(files, params.vector_length, run.runner.comm());
+  const PatternHistogram histogram =
+      sum_histograms(run.units.binarize.size(), params.vector_length, run.runner.comm(),
+                     [&](std::size_t b) { return histograms_of(run, b); });
   return run.runner.run(run.units.codebook, [&](std::size_t i) {
     const Unit& unit = run.units.codebook[i];
     const std::uint64_t seed = derive_seed(run.config.run.seed, "codebook", 0);
@@ -149,8 +155,8 @@ std::size_t run_codebook(const Run& run) {
   return run.runner.run(run.units.codebook, [&](std::size_t b) {
     const Unit& unit = run.units.codebook[b];
     const std::vector<Codebook> codebooks =
-        learn_block_codebooks(read_histograms(run.units.binarize[b].file), *run.config.codebook,
-                              run.config.run.seed, static_cast<int>(b), run.backend);
+        learn_block_codebooks(histograms_of(run, b), *run.config.codebook, run.config.run.seed,
+                              static_cast<int>(b), run.backend);
     write_codebooks(unit.file, codebooks, unit.fingerprint);
     return describe_output(unit.file, describe_codebooks(codebooks));
   });
@@ -168,7 +174,8 @@ class CodebookShelf {
   const Entry& of_block(int block) {
     const Unit* unit = codebook_unit(run_.config, run_.units, block);
     if (unit != nullptr && unit->file != loaded_) {
-      entry_ = {read_codebooks(unit->file), {}};
+      entry_ = {run_.runner.store().read_hashed(*unit, [&] { return read_codebooks(unit->file); }),
+                {}};
       for (const Codebook& codebook : entry_.codebooks) {
         entry_.searches.push_back(
             run_.backend.open_codewords(codebook.codewords, codebook.vector_length));
@@ -202,7 +209,9 @@ std::size_t run_encode(const Run& run) {
     const int block = static_cast<int>(b);
     const Unit& unit = run.units.encode[b];
     const BlockWeights weights = load_identified_block(run.checkpoint, block, run.identity);
-    const BinarizedBlock binarized = read_binarized(run.units.binarize[b].file);
+    const Unit& from = run.units.binarize[b];
+    const BinarizedBlock binarized =
+        run.runner.store().read_hashed(from, [&] { return read_binarized(from.file); });
     const auto& shelved = shelf.of_block(block);
     EncodedBlock encoded = encode_block(weights, binarized, run.config.binarize,
                                         run.config.codebook, shelved.searches, run.backend);

@@ -98,7 +98,25 @@ void UnitStore::record_failure(const Unit& unit, const std::string& reason) cons
                        {"status", "failed"},
                        {"reason", reason},
                        {"fingerprint", unit.fingerprint}};
-  write_text_file(record_path(unit), record.dump(1) + "\n");
+  try {
+    write_text_file(record_path(unit), record.dump(1) + "\n");
+  } catch (const IoError&) {  // the disk may be full; without any record the unit is redone too
+    std::error_code error;
+    fs::remove(record_path(unit), error);
+  }
+}
+
+void UnitStore::check_hash(const Unit& unit) const {
+  const std::string expected = at(unit).sha256;
+  const std::string found = sha256_file(unit.file);
+  BTC_REQUIRE(FormatError, found == expected, unit.file.string(), ": SHA-256 is ", found,
+              ", expected ", expected);
+}
+
+void UnitStore::refuse_damaged(const Unit& unit, const std::string& reason) const {
+  record_failure(unit, reason);
+  BTC_THROW(FormatError, reason, "; the file is damaged: start again, it is made anew (--set ",
+            "resume.verify=full looks for all damaged files)");
 }
 
 void UnitStore::clean_up(const fs::path& run_directory) {

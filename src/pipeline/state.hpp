@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/error.hpp"
 #include "config/pipeline_config.hpp"
 
 namespace btc {
@@ -47,12 +48,33 @@ class UnitStore {
   /// The result of a unit that must be finished. @throws FormatError otherwise
   [[nodiscard]] UnitResult at(const Unit& unit) const;
   void record(const Unit& unit, const UnitResult& result) const;
-  /// For people: the next start redoes the unit.
+  /// Runs `body`, which reads the file of a finished unit. If it finds damage, the unit no longer
+  /// counts as finished, so that the next start makes the file anew.
+  /// @throws FormatError that says so
+  template <typename Body>
+  auto read(const Unit& unit, const Body& body) const {
+    try {
+      return body();
+    } catch (const FormatError& error) {
+      refuse_damaged(unit, error.what());
+    }
+  }
+  /// The same, for files that do not prove every byte by themselves: compares the hash before.
+  template <typename Body>
+  auto read_hashed(const Unit& unit, const Body& body) const {
+    return read(unit, [&] {
+      check_hash(unit);
+      return body();
+    });
+  }
+  /// Best effort, for people: the next start redoes the unit.
   void record_failure(const Unit& unit, const std::string& reason) const;
   /// Removes files that a killed writer left behind, below state/ and `run_directory`'s folders.
   static void clean_up(const std::filesystem::path& run_directory);
 
  private:
+  void check_hash(const Unit& unit) const;
+  [[noreturn]] void refuse_damaged(const Unit& unit, const std::string& reason) const;
   [[nodiscard]] std::filesystem::path record_path(const Unit& unit) const;
   std::filesystem::path directory_;
   ResumeVerify verify_;

@@ -7,11 +7,13 @@
 #include "common/error.hpp"
 #include "common/hash.hpp"
 #include "io/atomic_file.hpp"
+#include "support/thrown_by.hpp"
 
 namespace btc {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::HasSubstr;
 
 class UnitStoreTest : public ::testing::Test {
  protected:
@@ -73,6 +75,26 @@ TEST_F(UnitStoreTest, FullVerificationSeesAChangedByte) {
 TEST_F(UnitStoreTest, AFailureRecordIsRedone) {
   store().record(unit_, result_);
   store().record_failure(unit_, "no reason");
+  EXPECT_FALSE(store().find(unit_).has_value());
+}
+
+TEST_F(UnitStoreTest, AFileFoundDamagedIsRedoneAndTheErrorSaysSo) {
+  store().record(unit_, result_);
+  EXPECT_EQ(store().read(unit_, [] { return 3; }), 3);
+  const std::string error = test::thrown_by<FormatError>(
+      [&] { store().read(unit_, []() -> int { BTC_THROW(FormatError, "byte 17 is wrong"); }); });
+  EXPECT_THAT(error, HasSubstr("byte 17 is wrong"));
+  EXPECT_THAT(error, HasSubstr("start again"));
+  EXPECT_FALSE(store().find(unit_).has_value());
+}
+
+TEST_F(UnitStoreTest, AHashedReadSeesAChangedByteBeforeTheReaderDoes) {
+  store().record(unit_, result_);
+  EXPECT_EQ(store().read_hashed(unit_, [] { return 3; }), 3);
+  std::ofstream(unit_.file) << "contenT";
+  bool read = false;
+  EXPECT_THROW(store().read_hashed(unit_, [&] { read = true; }), FormatError);
+  EXPECT_FALSE(read);
   EXPECT_FALSE(store().find(unit_).has_value());
 }
 
