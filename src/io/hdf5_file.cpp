@@ -182,12 +182,11 @@ Hdf5File& Hdf5File::operator=(Hdf5File&&) noexcept = default;
 Hdf5File Hdf5File::create(const fs::path& path) {
   hdf5::make_directory_of(path);
   auto state = std::make_unique<State>(path);
-  const fs::path temporary = temporary_path(path);
+  state->temporary = temporary_path(path);  // removed with the state, also if creating fails half
   const Handle access = hdf5::file_access();
   state->file = checked_handle<IoError>(
-      H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
+      H5Fcreate(state->temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
       path.string(), ": cannot create");
-  state->temporary = temporary;
   return Hdf5File(std::move(state));
 }
 

@@ -158,6 +158,19 @@ TEST(FullDisk, FailsAnAtomicFile) {
   });
 }
 
+TEST(FullDisk, FailsANewHdf5File) {
+  expect_clean_failure([](const fs::path& path) {
+    const fs::path filler = path.parent_path() / "filler";
+    std::ofstream(filler) << std::string(std::size_t{3} << 20U, 'x');
+    try {
+      (void)Hdf5File::create(path);
+    } catch (...) {
+      fs::remove(filler);
+      throw;
+    }
+  });
+}
+
 TEST(FullDisk, FailsLargeChunks) {
   expect_clean_failure([](const fs::path& path) {
     constexpr std::size_t kRow = std::size_t{1} << 20U;
