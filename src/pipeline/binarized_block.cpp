@@ -93,19 +93,20 @@ std::vector<T> read_list(const Hdf5File& file, const std::string& name) {
 std::string group_of(SharedInput input) { return concat("/input/", name_of(input)); }
 std::string group_of(LinearKind kind) { return concat("/linear/", name_of(kind)); }
 
-PatternHistogram read_histogram(const Hdf5File& file, LinearKind kind) {
+PatternHistogram read_histogram(const Hdf5File& file, LinearKind kind,
+                                const std::filesystem::path& path) {
   const std::string group = group_of(kind);
   PatternHistogram histogram;
   histogram.vector_length = static_cast<int>(file.int_attribute("/", "vector_length"));
   histogram.patterns = file.read<Pattern>(group + "/patterns");
   histogram.counts = file.read<std::uint64_t>(group + "/counts");
-  BTC_REQUIRE(FormatError, histogram.patterns.size() == histogram.counts.size(), group,
-              ": expected as many counts as patterns (", histogram.patterns.size(), "), got ",
-              histogram.counts.size());
+  BTC_REQUIRE(FormatError, histogram.patterns.size() == histogram.counts.size(), path.string(),
+              ": ", group, ": expected as many counts as patterns (", histogram.patterns.size(),
+              "), got ", histogram.counts.size());
   BTC_REQUIRE(
       FormatError,
       std::find(histogram.counts.begin(), histogram.counts.end(), 0U) == histogram.counts.end(),
-      group, "/counts: a count is 0, expected at least 1");
+      path.string(), ": ", group, "/counts: a count is 0, expected at least 1");
   return histogram;
 }
 
@@ -194,7 +195,7 @@ BinarizedBlock read_binarized(const std::filesystem::path& path) {
   for (const LinearKind kind : kLinearKinds) {
     const std::string group = group_of(kind);
     block.linear.push_back({read_list<std::uint32_t>(file, group + "/salient_columns"),
-                            read_histogram(file, kind),
+                            read_histogram(file, kind, path),
                             file.real_attribute(group + "/patterns", "relative_error")});
   }
   return block;
@@ -204,7 +205,7 @@ std::vector<PatternHistogram> read_histograms(const std::filesystem::path& path)
   const Hdf5File file = open_binarized(path);
   std::vector<PatternHistogram> histograms;
   for (const LinearKind kind : kLinearKinds) {
-    histograms.push_back(read_histogram(file, kind));
+    histograms.push_back(read_histogram(file, kind, path));
   }
   return histograms;
 }

@@ -41,17 +41,17 @@ Matrix<float> receive_hidden(const Communicator& comm, int from, std::size_t tok
 }
 
 /// The input of block 0: embeddings, written by all ranks into one file, each its own sequences.
-void write_embeddings(const Communicator& comm, const Unit& unit, const Checkpoint& checkpoint,
+void write_embeddings(const Communicator& comm, const Unit& unit, const ModelSource& model,
                       const Matrix<std::int32_t>& sequences) {
   const auto ranks = static_cast<std::size_t>(comm.size());
-  const std::size_t hidden = checkpoint.config().hidden;
+  const std::size_t hidden = model.config().hidden;
   SharedActivationWriter writer(comm, unit.file, header_of(unit, 0, sequences, hidden));
   for (std::size_t first = 0; first < sequences.rows(); first += ranks) {
     const std::size_t mine = first + static_cast<std::size_t>(comm.rank());
     Matrix<float> embedded;
     if (mine < sequences.rows()) {
       agree(comm, "embedding", [&] {
-        embedded = checkpoint.embed(sequences.row(mine));
+        embedded = model.embed(sequences.row(mine));
         round_to_bf16(embedded.view());
       });
       writer.write(mine, embedded.view());
@@ -87,12 +87,10 @@ class StoredInput {
 };
 
 void run_wave_part(const StageRunner& runner, const WavePart& part, const std::vector<Unit>& units,
-                   const Checkpoint& checkpoint, const SourceIdentity& identity,
-                   const Matrix<std::int32_t>& sequences) {
+                   const ModelSource& model, const Matrix<std::int32_t>& sequences) {
   const Communicator& comm = runner.comm();
-  const std::size_t width = checkpoint.config().hidden;
-  const BlockForward forward(checkpoint.config(),
-                             load_identified_block(checkpoint, part.block, identity));
+  const std::size_t width = model.config().hidden;
+  const BlockForward forward(model.config(), model.load_block(part.block));
   std::optional<StoredInput> stored;
   if (part.from < 0) {
     stored.emplace(runner.store(), units.at(static_cast<std::size_t>(part.block)));
@@ -122,8 +120,7 @@ void record_capture(const UnitStore& store, const Unit& unit, double seconds) {
 
 /// Blocks first-1 ... of the wave write units first, first + 1, ...
 void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t first,
-              std::size_t count, const Checkpoint& checkpoint, const SourceIdentity& identity,
-              const Matrix<std::int32_t>& sequences) {
+              std::size_t count, const ModelSource& model, const Matrix<std::int32_t>& sequences) {
   const int rank = runner.comm().rank();
   if (std::cmp_greater_equal(rank, count)) {
     return;  // fewer blocks left than ranks
@@ -133,7 +130,7 @@ void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t f
                          .to = std::cmp_less(rank + 1, count) ? rank + 1 : -1};
   try {
     const Timer timer;
-    run_wave_part(runner, part, units, checkpoint, identity, sequences);
+    run_wave_part(runner, part, units, model, sequences);
     record_capture(runner.store(), units[first + static_cast<std::size_t>(rank)], timer.seconds());
   } catch (const UserError& error) {
     BTC_THROW(InputError, "capture, block ", part.block, ": ", error.what());
@@ -145,8 +142,7 @@ void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t f
 }  // namespace
 
 std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& units,
-                                const Checkpoint& checkpoint, const SourceIdentity& identity,
-                                const Matrix<std::int32_t>& sequences) {
+                                const ModelSource& model, const Matrix<std::int32_t>& sequences) {
   const std::vector<std::size_t> todo = runner.unfinished(units);
   if (todo.empty()) {
     return 0;
@@ -163,14 +159,14 @@ std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& un
     const std::size_t count =
         next == 0 ? 1 : std::min(static_cast<std::size_t>(comm.size()), units.size() - next);
     if (next == 0) {
-      write_embeddings(comm, units[0], checkpoint, sequences);
+      write_embeddings(comm, units[0], model, sequences);
       agree(comm, "recording the embeddings", [&] {
         if (comm.rank() == 0) {
           record_capture(runner.store(), units[0], timer.seconds());
         }
       });
     } else {
-      run_wave(runner, units, next, count, checkpoint, identity, sequences);
+      run_wave(runner, units, next, count, model, sequences);
       comm.barrier();
     }
     longest = std::max(longest, timer.seconds());

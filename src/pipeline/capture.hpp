@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "common/matrix.hpp"
-#include "model/checkpoint.hpp"
-#include "pipeline/source_identity.hpp"
+#include "model/model_source.hpp"
 #include "pipeline/stage_runner.hpp"
 
 namespace btc {
@@ -22,7 +21,6 @@ namespace btc {
 /// @param sequences [S, T] calibration ids
 /// @return how many files were written
 std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& units,
-                                const Checkpoint& checkpoint, const SourceIdentity& identity,
-                                const Matrix<std::int32_t>& sequences);
+                                const ModelSource& model, const Matrix<std::int32_t>& sequences);
 
 }  // namespace btc

@@ -103,15 +103,15 @@ PerplexityResult measure_perplexity(StageRunner& runner, const EvaluationSubject
   Progress progress(concat("evaluate ", subject_name, " ", params.name), units.size(),
                     units.size() - todo.size(), comm.rank() == 0);
   Matrix<std::int32_t> ids;
+  const ModelSource* model = nullptr;
   if (!todo.empty()) {
+    model = &subject.open();
     agree(comm, "reading the windows", [&] {
-      ids = *runner.store()
-                 .read(windows.unit,
-                       [&] {
-                         return read_token_file(windows.unit.file,
-                                                subject.model->config().vocab_size);
-                       })
-                 .sequences;
+      ids =
+          *runner.store()
+               .read(windows.unit,
+                     [&] { return read_token_file(windows.unit.file, model->config().vocab_size); })
+               .sequences;
     });
   }
   for (const std::size_t i : todo) {
@@ -119,8 +119,8 @@ PerplexityResult measure_perplexity(StageRunner& runner, const EvaluationSubject
     const Timer timer;
     const std::size_t first = i * windows_in_memory;
     const std::size_t end = std::min(first + windows_in_memory, ids.rows());
-    const auto nll = nll_of_part(comm, *subject.model, ids.view().sub(first, end, 0, ids.cols()),
-                                 windows_in_memory);
+    const auto nll =
+        nll_of_part(comm, *model, ids.view().sub(first, end, 0, ids.cols()), windows_in_memory);
     const std::string note = concat("perplexity of this part ", perplexity(nll));
     agree(comm, "recording", [&] {
       if (comm.rank() == 0) {

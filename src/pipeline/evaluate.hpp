@@ -2,6 +2,7 @@
 /// The evaluate stage: perplexity of the original and of the packed model, windows over ranks.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,8 @@ namespace btc {
 /// One model to be measured.
 struct EvaluationSubject {
   Subject subject = Subject::kOriginal;
-  const ModelSource* model = nullptr;
-  std::string fingerprint;  ///< of its weights
+  std::string fingerprint;                   ///< of its weights
+  std::function<const ModelSource&()> open;  ///< collective; called if there is work
 };
 
 /// Windows of one perplexity, made and kept in the run directory.

@@ -87,8 +87,7 @@ UnitResult write_shard(const UnitStore& store, const PlannedUnits& units, std::s
                                             encoded.sha256));
     });
   }
-  BTC_REQUIRE(FormatError, checkpoint.fingerprint(-1) == identity.outer,
-              "embedding, norm or head changed under the run; start again with the right files");
+  IdentifiedModel(checkpoint, identity).check_outer();
   std::optional<Codebook> codebook;
   if (config.codebook && config.codebook->scope == CodebookScope::kModel) {
     const Unit& unit = units.codebook.at(0);
@@ -141,6 +140,21 @@ ReducedModel reduce_blocks(StageRunner& runner, const PlannedUnits& units,
   });
   ++computed;
   return reduced;
+}
+
+void check_packed_model(const UnitStore& store, const PlannedUnits& units, const RunPaths& paths) {
+  store.read(units.model, [&] {
+    try {
+      inspect_model(paths.model());
+    } catch (const FormatError& error) {
+      for (const Unit& shard : units.shards) {
+        if (sha256_file(shard.file) != store.at(shard).sha256) {
+          store.record_failure(shard, error.what());
+        }
+      }
+      throw;
+    }
+  });
 }
 
 }  // namespace btc

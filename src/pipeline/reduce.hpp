@@ -26,4 +26,8 @@ ReducedModel reduce_blocks(StageRunner& runner, const PlannedUnits& units,
                            const Checkpoint& checkpoint, const SourceIdentity& identity,
                            std::size_t& computed);
 
+/// Compares every byte of the finished directory with its hashes. What is damaged no longer counts
+/// as finished, so that the next start makes it anew. @throws FormatError that says so
+void check_packed_model(const UnitStore& store, const PlannedUnits& units, const RunPaths& paths);
+
 }  // namespace btc

@@ -42,6 +42,7 @@ struct Run {
   const RunPaths& paths;
   const Checkpoint& checkpoint;
   const SourceIdentity& identity;
+  const IdentifiedModel& original;
   const PlannedUnits& units;
   StageRunner& runner;
   Backend& backend;
@@ -69,7 +70,7 @@ std::size_t run_sequences(const Run& run) {
                   source));
   Matrix<std::int32_t> ids;
   if (calibration.source == TokenSource::kSelf) {
-    ids = sample_from_model(run.checkpoint, comm, calibration.samples, calibration.window,
+    ids = sample_from_model(run.original, comm, calibration.samples, calibration.window,
                             run.config.run.seed, "calibration");
   }
   agree(comm, "calibration", [&] {
@@ -98,14 +99,13 @@ std::size_t run_capture(const Run& run) {
                 ": expected sequences, got one text");
     sequences = *std::move(file.sequences);
   });
-  return capture_activations(run.runner, run.units.capture, run.checkpoint, run.identity,
-                             sequences);
+  return capture_activations(run.runner, run.units.capture, run.original, sequences);
 }
 
 std::size_t run_binarize(const Run& run) {
   return run.runner.run(run.units.binarize, [&](std::size_t b) {
     const int block = static_cast<int>(b);
-    const BlockWeights weights = load_identified_block(run.checkpoint, block, run.identity);
+    const BlockWeights weights = run.original.load_block(block);
     const BinarizedBlock binarized = run.runner.store().read(run.units.capture[b], [&] {
       ActivationReader inputs(run.paths.activations(block));
       return binarize_block(run.checkpoint.config(), weights, inputs, run.config.binarize,
@@ -208,7 +208,7 @@ std::size_t run_encode(const Run& run) {
   return run.runner.run(run.units.encode, [&](std::size_t b) {
     const int block = static_cast<int>(b);
     const Unit& unit = run.units.encode[b];
-    const BlockWeights weights = load_identified_block(run.checkpoint, block, run.identity);
+    const BlockWeights weights = run.original.load_block(block);
     const Unit& from = run.units.binarize[b];
     const BinarizedBlock binarized =
         run.runner.store().read_hashed(from, [&] { return read_binarized(from.file); });
@@ -236,21 +236,30 @@ std::vector<PerplexityResult> run_evaluate(const Run& run, std::size_t& computed
   std::vector<PerplexityResult> results;
   const Communicator& comm = run.runner.comm();
   std::unique_ptr<PackedModel> packed;
+  const auto open_packed = [&]() -> const ModelSource& {
+    if (!packed) {
+      agree(comm, "checking the packed model", [&] {
+        if (comm.rank() == 0) {
+          check_packed_model(run.runner.store(), run.units, run.paths);
+        }
+      });
+      agree(comm, "opening the packed model",
+            [&] { packed = PackedModel::open(run.paths.model()); });
+    }
+    return *packed;
+  };
   for (const PerplexityParams& params : run.config.evaluate.perplexity) {
     std::string content;
     agree(comm, concat("evaluate.perplexity ", params.name),
           [&] { content = source_content(params.source, params.path, run.config.model_path); });
     const Unit unit = windows_unit(params, run.config, run.paths, run.identity, content);
     const KeptWindows windows =
-        keep_windows(run.runner, unit, params, run.config, run.checkpoint, computed);
+        keep_windows(run.runner, unit, params, run.config, run.original, computed);
     for (const Subject subject : run.config.evaluate.subjects) {
-      EvaluationSubject measured = {subject, &run.checkpoint, run.identity.whole()};
+      EvaluationSubject measured = {subject, run.identity.whole(),
+                                    [&run]() -> const ModelSource& { return run.original; }};
       if (subject == Subject::kPacked) {
-        if (!packed) {
-          agree(comm, "opening the packed model",
-                [&] { packed = PackedModel::open(run.paths.model()); });
-        }
-        measured = {subject, packed.get(), run.units.model.fingerprint};
+        measured = {subject, run.units.model.fingerprint, open_packed};
       }
       results.push_back(measure_perplexity(run.runner, measured, params, windows,
                                            run.config.evaluate.windows_in_memory, computed));
@@ -264,6 +273,14 @@ void refresh_text(const fs::path& path, const std::string& text) {
   if (!fs::exists(path) || read_text_file(path) != text) {
     write_text_file(path, text);
   }
+}
+
+/// @throws ConfigError if it cannot be written
+void make_run_directory(const RunPaths& paths) {
+  std::error_code error;
+  fs::create_directories(paths.log(0).parent_path(), error);
+  BTC_REQUIRE(ConfigError, !error, "run.dir: cannot create ", paths.log(0).parent_path().string(),
+              ": ", error.message());
 }
 
 void prepare_directory(const PipelineConfig& config, const Communicator& comm,
@@ -317,7 +334,7 @@ RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, 
   std::unique_ptr<Checkpoint> checkpoint;
   Plan plan;
   agree(comm, "start", [&] {
-    fs::create_directories(paths.log(0).parent_path());
+    make_run_directory(paths);
     open_log(comm.rank(), paths.log(comm.rank()));
     checkpoint = Checkpoint::open(config.model_path);
     plan = make_plan(config, checkpoint->config(), comm.size());
@@ -337,7 +354,9 @@ RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, 
     });
     const PlannedUnits units = plan_units(config, paths, identity, content);
     StageClock clock(paths.state() / "seconds.json", comm.rank() == 0);
-    return run_stages({config, paths, *checkpoint, identity, units, runner, backend}, clock);
+    const IdentifiedModel original(*checkpoint, identity);
+    return run_stages({config, paths, *checkpoint, identity, original, units, runner, backend},
+                      clock);
   } catch (const Stopped&) {
     if (comm.rank() == 0) {
       log_info(concat("stopped at a unit boundary (",

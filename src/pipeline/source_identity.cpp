@@ -61,6 +61,17 @@ std::vector<std::string> read_hashes(const Checkpoint& checkpoint, const Communi
   return hashes;
 }
 
+/// @param block -1: the tensors outside the blocks
+void check_unchanged(const Checkpoint& checkpoint, int block, const std::string& expected) {
+  const std::string got = checkpoint.fingerprint(block);
+  const std::string part =
+      block < 0 ? std::string("embedding, final norm or head") : concat("block ", block);
+  BTC_REQUIRE(FormatError, got == expected, part,
+              " of the checkpoint: expected weights with fingerprint ", expected, ", got ", got,
+              ": a weight file changed under the run; start again with the right files (with --set "
+              "resume.verify=full if they kept their modification time)");
+}
+
 }  // namespace
 
 std::string SourceIdentity::whole() const {
@@ -101,14 +112,28 @@ SourceIdentity identify_source(const Checkpoint& checkpoint, const Communicator&
   return identity;
 }
 
-BlockWeights load_identified_block(const Checkpoint& checkpoint, int block,
-                                   const SourceIdentity& identity) {
-  const std::string& expected = identity.blocks.at(static_cast<std::size_t>(block));
-  const std::string got = checkpoint.fingerprint(block);
-  BTC_REQUIRE(FormatError, got == expected, "block ", block,
-              " of the checkpoint: expected weights with fingerprint ", expected, ", got ", got,
-              ": a weight file changed under the run; start again with the right files");
-  return checkpoint.load_block(block);
+BlockWeights IdentifiedModel::load_block(int block) const {
+  check_unchanged(checkpoint_, block, identity_.blocks.at(static_cast<std::size_t>(block)));
+  return checkpoint_.load_block(block);
+}
+
+void IdentifiedModel::check_outer() const {
+  std::call_once(outer_checked_, [&] { check_unchanged(checkpoint_, -1, identity_.outer); });
+}
+
+Matrix<float> IdentifiedModel::embed(std::span<const std::int32_t> ids) const {
+  check_outer();
+  return checkpoint_.embed(ids);
+}
+
+std::vector<float> IdentifiedModel::final_norm() const {
+  check_outer();
+  return checkpoint_.final_norm();
+}
+
+Matrix<float> IdentifiedModel::head() const {
+  check_outer();
+  return checkpoint_.head();
 }
 
 }  // namespace btc
