@@ -46,9 +46,9 @@ field() { timeout 10 scontrol show job "$job" | grep -oE "\b$1=[^ ]+" | head -n 
 records() { find "$work/run/state" -name '*.json' 2>/dev/null | wc -l; }
 ranks() { pgrep -f "^[^ ]*/btc_pipeline .*$work/small.yaml" || true; }
 
-# wait_for WHAT COMMAND...: until COMMAND succeeds; a minute at most, and not after the job's end.
+# wait_for WHAT COMMAND...: until COMMAND succeeds; 100 s at most, and not after the job's end.
 wait_for() {
-  local what=$1 limit=$((SECONDS + 60))
+  local what=$1 limit=$((SECONDS + 100))
   shift
   until "$@"; do
     if ((SECONDS > limit)) || job_is_over; then
