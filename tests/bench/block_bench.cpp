@@ -1,0 +1,118 @@
+/// One LLaMA-7B-shaped block through binarize, codebook and encode: seconds of each part and the
+/// largest resident set. Random weights with outlier columns, 8 sequences of 2048 tokens, the
+/// settings of configs/llama2_7b_0.8bit.yaml with two threads.
+
+#include <benchmark/benchmark.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "backend/backend.hpp"
+#include "calibration/activation_store.hpp"
+#include "common/rng.hpp"
+#include "common/timer.hpp"
+#include "model/block_forward.hpp"
+#include "pipeline/binarized_block.hpp"
+#include "pipeline/encode.hpp"
+#include "quant/codebook.hpp"
+#include "quant/quantized_linear.hpp"
+
+namespace btc {
+namespace {
+
+constexpr int kThreads = 2;
+constexpr std::size_t kSequences = 8;
+constexpr std::size_t kTokens = 2048;
+
+ModelConfig llama_7b() {
+  ModelConfig config;
+  config.family = "llama";
+  config.hidden = 4096;
+  config.intermediate = 11008;
+  config.blocks = 1;
+  config.heads = 32;
+  config.kv_heads = 32;
+  config.head_dim = 128;
+  config.vocab_size = 32000;
+  config.max_position = 4096;
+  config.norm_eps = 1e-5;
+  return config;
+}
+
+/// Normal values; every 64th column four times as large.
+void fill(MatrixView<float> values, double scale, std::uint64_t seed) {
+  Rng rng(seed);
+  for (std::size_t i = 0; i < values.rows(); ++i) {
+    for (std::size_t j = 0; j < values.cols(); ++j) {
+      const double outlier = j % 64 == 5 ? 4 : 1;
+      values(i, j) = static_cast<float>(scale * outlier * rng.normal());
+    }
+  }
+}
+
+BlockWeights random_block(const ModelConfig& config) {
+  BlockWeights weights;
+  for (const LinearKind kind : kLinearKinds) {
+    const auto [rows, cols] = linear_shape(config, kind);
+    weights.linear.at(index_of(kind)) = Matrix<float>(rows, cols);
+    fill(weights.linear.at(index_of(kind)).view(), 0.02, index_of(kind));
+  }
+  weights.input_norm.assign(config.hidden, 1.0F);
+  weights.post_attention_norm.assign(config.hidden, 1.0F);
+  return weights;
+}
+
+std::filesystem::path write_activations(const ModelConfig& config) {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("btc_block_bench_" + std::to_string(getpid()) + ".h5");
+  ActivationWriter writer(path, {0, kSequences, kTokens, config.hidden, "bench"});
+  for (std::size_t s = 0; s < kSequences; ++s) {
+    Matrix<float> hidden(kTokens, config.hidden);
+    fill(hidden.view(), 1.0, 100 + s);
+    round_to_bf16(hidden.view());
+    writer.write(s, hidden.view());
+  }
+  writer.commit();
+  return path;
+}
+
+void block_7b(benchmark::State& state) {
+  configure_torch(kThreads);
+  const auto backend = make_cpu_backend(kThreads);
+  const ModelConfig config = llama_7b();
+  const BlockWeights weights = random_block(config);
+  const auto path = write_activations(config);
+  const BinarizeParams binarize;
+  std::optional<CodebookParams> params = CodebookParams{};
+  params->target_bits = 0.8;
+  for (auto _ : state) {
+    const Timer whole;
+    ActivationReader inputs(path);
+    const BinarizedBlock binarized =
+        binarize_block(config, weights, inputs, binarize, params, *backend);
+    state.counters["binarize_s"] = whole.seconds();
+    const Timer codebook_timer;
+    std::vector<PatternHistogram> histograms;
+    for (const BinarizedLinear& linear : binarized.linear) {
+      histograms.push_back(linear.histogram);
+    }
+    const Codebook codebook = learn_codebook(merge_histograms(histograms), *params, 1, *backend);
+    state.counters["codebook_s"] = codebook_timer.seconds();
+    const Timer encode_timer;
+    std::vector<std::unique_ptr<CodewordSearch>> searches;
+    searches.push_back(backend->open_codewords(codebook.codewords, codebook.vector_length));
+    const EncodedBlock encoded =
+        encode_block(weights, binarized, binarize, params, searches, *backend);
+    state.counters["encode_s"] = encode_timer.seconds();
+    state.counters["total_s"] = whole.seconds();
+    state.counters["relative_error"] = encoded.relative_error.front();
+  }
+  constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
+  state.counters["peak_rss_GiB"] = static_cast<double>(peak_rss_bytes()) / kGibibyte;
+  std::filesystem::remove(path);
+}
+BENCHMARK(block_7b)->Iterations(1)->Unit(benchmark::kSecond)->UseRealTime();
+
+}  // namespace
+}  // namespace btc
