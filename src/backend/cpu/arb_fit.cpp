@@ -22,18 +22,18 @@ struct Upper {
 };
 
 Upper upper_of(const double* x, std::size_t n, double mu) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr double kLargest = std::numeric_limits<double>::max();
   double count = 0;
   double sum = 0;
-  double below = -kInfinity;
-  double first = kInfinity;
+  double below = -kLargest;
+  double first = kLargest;
 #pragma omp simd reduction(+ : count, sum) reduction(max : below) reduction(min : first)
   for (std::size_t j = 0; j < n; ++j) {
     const bool above = x[j] >= mu;
     count += above ? 1.0 : 0.0;
     sum += above ? x[j] : 0.0;
-    const double low = above ? -kInfinity : x[j];
-    const double high = above ? x[j] : kInfinity;
+    const double low = above ? -kLargest : x[j];
+    const double high = above ? x[j] : kLargest;
     below = low > below ? low : below;
     first = high < first ? high : first;
   }
@@ -95,7 +95,6 @@ PlaneSums nearest_of_four(const double* x, std::size_t n, const Fit& fit) {
   const double minus_plus = -fit.alpha + fit.residual_alpha;
   const double plus_minus = fit.alpha - fit.residual_alpha;
   const double plus_plus = fit.alpha + fit.residual_alpha;
-  PlaneSums s;
   double b1 = 0;
   double b2 = 0;
   double b1b2 = 0;
