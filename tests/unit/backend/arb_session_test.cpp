@@ -438,6 +438,13 @@ TEST(CpuArbSession, EveryResultIsTheSameForAnyNumberOfThreads) {
   }
 }
 
+TEST(Entry, TiesTakePlusOneOrTheLowerPlane) {
+  EXPECT_TRUE(entry_sign(0.5F, {1, 0.5F}));
+  EXPECT_FALSE(salient_sign(0, {2, 1, 0})) << "-1 and +1 are equally near";
+  EXPECT_FALSE(salient_residual(2, {2, 1, 0}, true)) << "1 and 3 are equally near";
+  EXPECT_FALSE(salient_residual(5, {2, 0, 0}, true)) << "a plane without scale";
+}
+
 TEST(RoundCosts, LargestBecomesTheLimitAndZerosStayZero) {
   const std::vector<float> costs = {0.5F, 0, 2, 1};
   std::vector<std::int32_t> rounded(4);
