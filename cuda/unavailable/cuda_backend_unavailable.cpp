@@ -3,9 +3,10 @@
 
 namespace btc {
 
-std::unique_ptr<Backend> make_cuda_backend(int device) {
-  BTC_THROW(BackendUnavailable, "CUDA device ", device,
-            ": this program was built without CUDA (CMake option BTC_WITH_CUDA=OFF); "
+std::unique_ptr<Backend> make_cuda_backend(int /*device*/) {
+  // Without the device, all ranks give one reason, which is printed once.
+  BTC_THROW(BackendUnavailable,
+            "this program was built without CUDA (CMake option BTC_WITH_CUDA=OFF); "
             "choose the cpu backend");
 }
 
