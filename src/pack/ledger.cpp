@@ -92,10 +92,10 @@ std::vector<LedgerLine> ledger_of(const SafetensorsFile& file) {
 }
 
 const std::vector<std::string>& ledger_categories() {
-  static const std::vector<std::string> categories = {
+  static const std::vector<std::string> kCategories = {
       "signs",     "residual", "codebook",  "scales", "column_scales", "group_map", "salient_map",
       "transform", "shape",    "container", "bias",   "norm",          "embedding", "head"};
-  return categories;
+  return kCategories;
 }
 
 std::vector<LedgerLine> totals_by_category(const std::vector<LedgerLine>& lines) {
