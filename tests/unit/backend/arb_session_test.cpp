@@ -241,6 +241,7 @@ TEST_P(ArbSessionTest, EncodeEqualsTheReferenceBitForBit) {
   open(150, 230, 21);
   Rng rng(22);
   std::vector<Pattern> codewords;
+  codewords.reserve(60);
   for (int c = 0; c < 60; ++c) {
     codewords.push_back(static_cast<Pattern>(rng.below(1024)));
   }
