@@ -62,7 +62,7 @@ std::vector<float> values_of(const ExpectedTensor& tensor, Rng& rng) {
   }
   const auto cols = static_cast<std::size_t>(tensor.shape.back());
   const bool table = !tensor.name.starts_with("model.layers.");
-  const double size = table ? 1 : 1 / std::sqrt(static_cast<double>(cols));
+  const double size = (table ? 2 : 1) / std::sqrt(static_cast<double>(cols));
   std::vector<float> values(rows * cols);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const bool strong = !table && i % cols % kStrongEvery == 0;
