@@ -13,6 +13,7 @@ namespace {
 using Parts = std::map<std::string, std::string>;
 
 // Raise a stage's version when its results change for equal parts.
+constexpr int kOriginalVersion = 1;
 constexpr int kSequencesVersion = 1;
 constexpr int kCaptureVersion = 1;
 constexpr int kBinarizeVersion = 1;
@@ -53,8 +54,7 @@ Unit sequences_unit(const PipelineConfig& config, const RunPaths& paths,
   Parts parts = options_of(
       config, {"calibration.source", "calibration.samples", "calibration.window", "run.seed"});
   if (config.calibration.source == TokenSource::kSelf) {
-    parts["model"] = identity.whole();
-    parts["math"] = math_mode();
+    parts["model"] = original_fingerprint(config, identity);
   } else {
     parts["content"] = content;
   }
@@ -120,6 +120,13 @@ std::vector<Unit> codebook_units(const PipelineConfig& config, const RunPaths& p
 
 }  // namespace
 
+std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity) {
+  Parts parts = options_of(config, {"compute.threads_per_rank"});
+  parts["math"] = math_mode();
+  parts["weights"] = identity.whole();
+  return make_fingerprint("original", kOriginalVersion, parts);
+}
+
 Unit windows_unit(const PerplexityParams& params, const PipelineConfig& config,
                   const RunPaths& paths, const SourceIdentity& identity,
                   const std::string& content) {
@@ -129,8 +136,7 @@ Unit windows_unit(const PerplexityParams& params, const PipelineConfig& config,
   if (params.source == TokenSource::kSelf) {
     parts["samples"] = std::to_string(params.samples);
     parts["seed"] = std::to_string(config.run.seed);
-    parts["model"] = identity.whole();
-    parts["math"] = math_mode();
+    parts["model"] = original_fingerprint(config, identity);
   } else {
     parts["content"] = content;
   }

@@ -27,6 +27,10 @@ struct PlannedUnits {
 PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
                         const SourceIdentity& identity, const std::string& sequences_content);
 
+/// The original model as this run computes with it: its weights, threads and arithmetic mode. What
+/// is sampled from it and measured on it depends on all three.
+std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity);
+
 /// The unit that makes the windows of one perplexity. @param content as above, of its source
 Unit windows_unit(const PerplexityParams& params, const PipelineConfig& config,
                   const RunPaths& paths, const SourceIdentity& identity,

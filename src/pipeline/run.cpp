@@ -256,7 +256,7 @@ std::vector<PerplexityResult> run_evaluate(const Run& run, std::size_t& computed
     const KeptWindows windows =
         keep_windows(run.runner, unit, params, run.config, run.original, computed);
     for (const Subject subject : run.config.evaluate.subjects) {
-      EvaluationSubject measured = {subject, run.identity.whole(),
+      EvaluationSubject measured = {subject, original_fingerprint(run.config, run.identity),
                                     [&run]() -> const ModelSource& { return run.original; }};
       if (subject == Subject::kPacked) {
         measured = {subject, run.units.model.fingerprint, open_packed};

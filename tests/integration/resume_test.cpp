@@ -107,6 +107,13 @@ TEST_F(Resume, WithOtherCalibrationRedoesAllButTheOriginalsEvaluation) {
   EXPECT_THAT(files, ::testing::Not(::testing::Contains(HasSubstr("original"))));
 }
 
+TEST_F(Resume, WithMoreThreadsMeasuresTheOriginalAgain) {
+  const auto files = redone({"--set", "compute.threads_per_rank=2"});
+  EXPECT_THAT(files, ::testing::IsSupersetOf({"capture/block-00000.json", "reduce/model.json",
+                                              "evaluate/original-toy-0.json"}));
+  EXPECT_THAT(files, ::testing::Not(::testing::Contains(HasSubstr("sequences"))));
+}
+
 TEST_F(Resume, WithAnotherNumberOfRanksDoesNothing) {
   EXPECT_THAT(redone({}, 3), IsEmpty());
   EXPECT_THAT(last_.text(), HasSubstr("nothing to do"));

@@ -67,6 +67,20 @@ TEST(Fingerprints, SamplesRedoEverything) {
               ElementsAre("x", "xxx", "xxx", "x", "xxx", "xxxx", "x"));
 }
 
+TEST(Fingerprints, ThreadsRedoWhatTheModelComputes) {
+  PipelineConfig config = base_config();
+  PipelineConfig other = config;
+  other.compute.threads_per_rank = 2;
+  EXPECT_THAT(changes(units_of(config), units_of(other)),
+              ElementsAre("x", "xxx", "xxx", "x", "xxx", "xxxx", "x"));
+  const SourceIdentity identity = {{"w0"}, "outer", "config"};
+  EXPECT_NE(original_fingerprint(config, identity), original_fingerprint(other, identity));
+  config.calibration.source = TokenSource::kIds;  // nothing is sampled
+  other.calibration.source = TokenSource::kIds;
+  EXPECT_THAT(changes(units_of(config), units_of(other)),
+              ElementsAre(".", "xxx", "xxx", "x", "xxx", "xxxx", "x"));
+}
+
 TEST(Fingerprints, PathsAndEvaluationChangeNothing) {
   PipelineConfig other = base_config();
   other.run.dir = "elsewhere";
