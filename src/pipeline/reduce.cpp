@@ -1,6 +1,7 @@
 #include "pipeline/reduce.hpp"
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "common/error.hpp"
 #include "common/hash.hpp"
 #include "common/log.hpp"
+#include "pack/manifest.hpp"
 #include "pipeline/codebooks.hpp"
 #include "pipeline/encode.hpp"
 
@@ -56,11 +58,51 @@ std::map<std::string, std::string> model_options(const PipelineConfig& config) {
   return options;
 }
 
-/// The manifest of an older state must not vouch for new shards.
-void withdraw_manifest(const Communicator& comm, const RunPaths& paths) {
-  agree(comm, "removing the old manifest", [&] {
-    if (comm.rank() == 0) {
-      fs::remove(paths.model() / "manifest.json");
+/// Whether every file that the manifest lists is as the manifest says; contents are compared where
+/// the store compares them. The units know only shards and manifest.
+bool has_listed_files(const UnitStore& store, const fs::path& model) {
+  try {
+    for (const ModelFile& file : read_manifest(model).files) {
+      check_size(model, file);
+      if (store.verify() == ResumeVerify::kFull && sha256_file(model / file.name) != file.sha256) {
+        return false;
+      }
+    }
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
+/// Collective.
+bool is_complete(const StageRunner& runner, const PlannedUnits& units, const RunPaths& paths) {
+  if (!runner.unfinished({units.model}).empty() || !runner.unfinished(units.shards).empty()) {
+    return false;
+  }
+  const Communicator& comm = runner.comm();
+  const bool complete = comm.rank() != 0 || has_listed_files(runner.store(), paths.model());
+  return comm.all_reduce_max(complete ? 0 : 1) == 0;
+}
+
+/// The manifest of an older state must not vouch for new shards, and shards of a model with
+/// another number of blocks must not lie beside them.
+void withdraw_older_model(const Communicator& comm, const PlannedUnits& units,
+                          const RunPaths& paths) {
+  agree(comm, "removing the older model", [&] {
+    if (comm.rank() != 0 || !fs::exists(paths.model())) {
+      return;
+    }
+    fs::remove(paths.model() / kManifestName);
+    std::set<fs::path> current;
+    for (const Unit& unit : units.shards) {
+      current.insert(unit.file.filename());
+    }
+    for (const auto& entry : fs::directory_iterator(paths.model())) {
+      const std::string name = entry.path().filename().string();
+      const bool shard = name.starts_with("model-") && name.ends_with(".safetensors");
+      if (shard && !current.contains(name)) {
+        fs::remove(entry.path());
+      }
     }
   });
 }
@@ -103,10 +145,9 @@ ReducedModel reduce_blocks(StageRunner& runner, const PlannedUnits& units,
                            const Checkpoint& checkpoint, const SourceIdentity& identity,
                            std::size_t& computed) {
   const Communicator& comm = runner.comm();
-  const bool complete =
-      runner.unfinished({units.model}).empty() && runner.unfinished(units.shards).empty();
+  const bool complete = is_complete(runner, units, paths);
   if (!complete) {
-    withdraw_manifest(comm, paths);
+    withdraw_older_model(comm, units, paths);
     computed += runner.run(units.shards, [&](std::size_t shard) {
       return write_shard(runner.store(), units, shard, config, paths, checkpoint, identity);
     });

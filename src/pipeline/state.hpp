@@ -43,6 +43,7 @@ struct UnitResult {
 class UnitStore {
  public:
   UnitStore(std::filesystem::path state_directory, ResumeVerify verify);
+  [[nodiscard]] ResumeVerify verify() const { return verify_; }
   /// The result of a finished unit; nullopt if it must be (re)done.
   [[nodiscard]] std::optional<UnitResult> find(const Unit& unit) const;
   /// The result of a unit that must be finished. @throws FormatError otherwise

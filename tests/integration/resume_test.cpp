@@ -149,6 +149,30 @@ TEST_F(Resume, WithFullVerificationFindsAChangedByte) {
   EXPECT_EQ(hashes_below(dir_ / "model"), expected);
 }
 
+TEST_F(Resume, MakesEveryMissingFileOfTheModelAnew) {
+  const auto expected = hashes_below(dir_ / "model");
+  for (const auto& [file, hash] : expected) {
+    std::filesystem::remove(dir_ / "model" / file);
+    const auto files = redone({});
+    EXPECT_THAT(files, ::testing::Contains("reduce/model.json")) << file;
+    EXPECT_EQ(hashes_below(dir_ / "model"), expected) << file;
+  }
+}
+
+TEST_F(Resume, WithAnotherModelLeavesNoFileOfTheOldOne) {
+  write_toy_model(bench_.model(), {.blocks = 1});
+  redone({});
+  const auto inspected = run_process({program("btc"), "inspect", (dir_ / "model").string()});
+  EXPECT_EQ(inspected.exit_code, 0) << inspected.text();
+  std::vector<std::string> files;
+  for (const auto& [file, hash] : hashes_below(dir_ / "model")) {
+    files.push_back(file);
+  }
+  EXPECT_THAT(files, UnorderedElementsAre(
+                         "config.json", "manifest.json", "model.safetensors.index.json",
+                         "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"));
+}
+
 TEST_F(Resume, NoticesChangedWeights) {
   write_toy_model(bench_.model(), {.blocks = 2, .seed = 9});
   const auto files = redone({});
