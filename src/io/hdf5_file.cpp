@@ -184,8 +184,9 @@ Hdf5File Hdf5File::create(const fs::path& path) {
   auto state = std::make_unique<State>(path);
   state->temporary = temporary_path(path);  // removed with the state, also if creating fails half
   const Handle access = hdf5::file_access();
+  const Handle creation = hdf5::file_creation();
   state->file = checked_handle<IoError>(
-      H5Fcreate(state->temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
+      H5Fcreate(state->temporary.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
       path.string(), ": cannot create");
   return Hdf5File(std::move(state));
 }

@@ -36,6 +36,27 @@ Handle property_list(hid_t list_class, std::string_view where) {
   return checked_handle<IoError>(H5Pcreate(list_class), H5Pclose, where);
 }
 
+/// For files, groups and datasets: without times, so that equal content gives equal bytes.
+Handle creation_list(hid_t list_class, std::string_view where) {
+  Handle list = property_list(list_class, where);
+  check<IoError>(H5Pset_obj_track_times(list.get(), 0), where);
+  return list;
+}
+
+/// Groups above `name` that are not there. (Those that HDF5 makes by itself hold times.)
+void create_groups_of(hid_t file, std::string_view name, std::string_view where) {
+  const Handle creation = creation_list(H5P_GROUP_CREATE, where);
+  for (std::size_t end = name.find('/', 1); end != std::string_view::npos;
+       end = name.find('/', end + 1)) {
+    const std::string group(name.substr(0, end));
+    if (check<IoError>(H5Lexists(file, group.c_str(), H5P_DEFAULT), where) == 0) {
+      checked_handle<IoError>(
+          H5Gcreate2(file, group.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Gclose,
+          where, ": cannot create group ", group);
+    }
+  }
+}
+
 }  // namespace
 
 std::string error_stack() {
@@ -98,6 +119,8 @@ Handle open_object(hid_t file, std::string_view name, std::string_view where) {
                                      H5Oclose, where, ": no such object");
 }
 
+Handle file_creation() { return creation_list(H5P_FILE_CREATE, "file creation"); }
+
 Handle create_dataset(hid_t file, std::string_view name, Hdf5Type type,
                       const std::vector<std::size_t>& shape, const std::vector<std::size_t>& chunk,
                       std::string_view where) {
@@ -108,9 +131,8 @@ Handle create_dataset(hid_t file, std::string_view name, Hdf5Type type,
       shape.empty() ? H5Screate(H5S_SCALAR)
                     : H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr),
       H5Sclose, where, ": cannot describe the shape");
-  const Handle links = property_list(H5P_LINK_CREATE, where);
-  check<IoError>(H5Pset_create_intermediate_group(links.get(), 1), where);
-  const Handle creation = property_list(H5P_DATASET_CREATE, where);
+  create_groups_of(file, name, where);
+  const Handle creation = creation_list(H5P_DATASET_CREATE, where);
   check<IoError>(H5Pset_fill_time(creation.get(), H5D_FILL_TIME_NEVER), where);
   if (!chunk.empty()) {
     const auto chunk_extents = to_hsize(chunk);
@@ -120,7 +142,7 @@ Handle create_dataset(hid_t file, std::string_view name, Hdf5Type type,
     check<IoError>(H5Pset_fletcher32(creation.get()), where);
   }
   return checked_handle<IoError>(H5Dcreate2(file, std::string(name).c_str(), type_id(type),
-                                            space.get(), links.get(), creation.get(), H5P_DEFAULT),
+                                            space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
                                  H5Dclose, where, ": cannot create the dataset");
 }
 

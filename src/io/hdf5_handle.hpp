@@ -67,6 +67,8 @@ void silence();
 
 /// Settings of every file: checksummed metadata, alignment, no locks, strong close.
 Handle file_access();
+/// Settings of a new file: no times.
+Handle file_creation();
 
 /// Type in the file; on a little-endian machine also the one in memory.
 hid_t type_id(Hdf5Type type);

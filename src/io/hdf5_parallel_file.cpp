@@ -40,12 +40,13 @@ struct Hdf5ParallelFile::State {
   /// Opens the file by the MPI-IO driver, metadata written and read by all ranks together.
   void create() {
     const Handle access = hdf5::file_access();
+    const Handle creation = hdf5::file_creation();
     const MPI_Comm handle = *static_cast<const MPI_Comm*>(comm.handle());
     check<IoError>(H5Pset_fapl_mpio(access.get(), handle, MPI_INFO_NULL), path.string());
     check<IoError>(H5Pset_all_coll_metadata_ops(access.get(), 1), path.string());
     check<IoError>(H5Pset_coll_metadata_write(access.get(), 1), path.string());
     file = checked_handle<IoError>(
-        H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
+        H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
         path.string(), ": cannot create");
   }
 
