@@ -49,6 +49,15 @@ TokenizedText tokenize_source(const std::filesystem::path& model_path,
   return tokenize_file(*open_tokenizer(model_path), text_path, TextJoin::kAuto);
 }
 
+/// A token file that the user made. @throws InputError if it is damaged too: no retry mends it
+TokenFile read_prepared(const std::filesystem::path& path, std::size_t vocab_size) {
+  try {
+    return read_token_file(path, vocab_size);
+  } catch (const FormatError& error) {
+    throw InputError(error.what());
+  }
+}
+
 /// The first rows of prepared sequences. @throws InputError if there are too few or of other length
 Matrix<std::int32_t> take_rows(const Matrix<std::int32_t>& from, std::size_t samples,
                                std::size_t window, const std::filesystem::path& path) {
@@ -68,7 +77,7 @@ EvaluationWindows windows_of_file(const PerplexityParams& params,
   if (params.source == TokenSource::kText) {
     text = tokenize_source(model_path, params.path);
   } else {
-    TokenFile file = read_token_file(params.path, vocab_size);
+    TokenFile file = read_prepared(params.path, vocab_size);
     if (file.sequences) {
       result.protocol = "prepared-sequences";
       result.tokens = file.sequences->size();
@@ -145,7 +154,7 @@ Matrix<std::int32_t> read_calibration(const PipelineConfig& config, std::size_t 
   if (calibration.source == TokenSource::kText) {
     file.text = tokenize_source(config.model_path, calibration.path);
   } else {
-    file = read_token_file(calibration.path, vocab_size);
+    file = read_prepared(calibration.path, vocab_size);
   }
   if (file.sequences) {
     return take_rows(*file.sequences, calibration.samples, calibration.window, calibration.path);
