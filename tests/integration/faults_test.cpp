@@ -3,10 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "io/atomic_file.hpp"
 #include "support/pipeline_run.hpp"
+#include "support/small_disk.hpp"
 
 namespace btc::test {
 namespace {
@@ -175,6 +177,95 @@ TEST_F(Faults, FullVerificationFindsDamageInAFinishedRun) {
   const ProcessResult result = bench->start("verified", 2, {"--set", "resume.verify=full"});
   EXPECT_EQ(result.exit_code, 0) << result.text();
   expect_undisturbed("verified");
+}
+
+TEST_F(Faults, AStartRemovesWhatAKilledOneLeft) {
+  const fs::path dir = copy_of_whole("stale");
+  // Written under process id 2^30 - 1, which no process has.
+  const std::string own = temporary_path(dir / "packed" / "x").string();
+  const fs::path stale = own.substr(0, own.rfind('.') + 1) + "1073741823";
+  write_bytes(stale, "half");
+  EXPECT_EQ(bench->start("stale", 1).exit_code, 0);
+  EXPECT_FALSE(fs::exists(stale));
+}
+
+TEST_F(Faults, NoTemporaryFileIsLeftAfterSuccess) {
+  for (const auto& entry : fs::recursive_directory_iterator(bench->run_dir("whole"))) {
+    EXPECT_THAT(entry.path().string(), ::testing::Not(HasSubstr(".tmp.")));
+  }
+}
+
+/// The weights of the model change, but neither size nor time of their file does.
+class ChangedWeights : public Faults {
+ protected:
+  ChangedWeights()
+      : path_(bench->model() / "model.safetensors"),
+        bytes_(read_bytes(path_)),
+        time_(fs::last_write_time(path_)) {}
+  ~ChangedWeights() override { replace(bytes_); }
+  ChangedWeights(const ChangedWeights&) = delete;
+  ChangedWeights& operator=(const ChangedWeights&) = delete;
+
+  void change(const std::string& tensor) const {
+    std::string bytes = bytes_;
+    bytes.at(SafetensorsFile::open(path_).at(tensor).file_offset) ^= 1;
+    replace(bytes);
+  }
+  void replace(const std::string& bytes) const {
+    write_bytes(path_, bytes);
+    fs::last_write_time(path_, time_);
+  }
+
+  fs::path path_;
+  std::string bytes_;
+  fs::file_time_type time_;
+};
+
+TEST_F(ChangedWeights, AreNoticedByEveryStageThatReadsThem) {
+  const std::string block = "model.layers.1.mlp.up_proj.weight";
+  const std::string embedding = "model.embed_tokens.weight";
+  const std::vector<std::array<std::string, 3>> cases = {
+      {"capture", embedding, "embedding, final norm or head"},
+      {"binarize", block, "block-00001"},
+      {"encode", block, "block-00001"},
+      {"reduce", embedding, "embedding, final norm or head"},
+      {"evaluate", block, "block 1"}};
+  for (const auto& [stage, tensor, named] : cases) {
+    const std::string run = "changed-" + stage;
+    fs::remove_all(copy_of_whole(run) / "state" / stage);
+    change(tensor);
+    const ProcessResult result = bench->start(run, 2);
+    expect_failure(result, {"rank", named, "a weight file changed", "resume.verify=full"});
+    replace(bytes_);
+  }
+}
+
+TEST_F(ChangedWeights, ArePackedAfterFullVerification) {
+  const fs::path dir = copy_of_whole("new-weights");
+  change("model.layers.1.mlp.up_proj.weight");
+  const ProcessResult result = bench->start("new-weights", 2, {"--set", "resume.verify=full"});
+  EXPECT_EQ(result.exit_code, 0) << result.text();
+  fs::remove_all(dir / "model");
+  bench->configure("from-scratch", with_evaluation());
+  EXPECT_EQ(bench->start("from-scratch", 2).exit_code, 0);
+  EXPECT_EQ(bench->start("new-weights", 2).exit_code, 0);
+  EXPECT_EQ(hashes_below(dir / "model"), hashes_below(bench->run_dir("from-scratch") / "model"));
+}
+
+TEST_F(Faults, AFullDiskIsNamedAndNothingHalfIsLeft) {
+  constexpr std::size_t kKi = 1024;
+  for (const std::size_t size : {4 * kKi, 24 * kKi, 100 * kKi, 160 * kKi, 240 * kKi}) {
+    const std::string run = concat("full-", size);
+    bench->configure(run, with_evaluation());
+    const SmallDisk disk(bench->run_dir(run), size);
+    if (!disk.missing_reason().empty()) {
+      GTEST_SKIP() << disk.missing_reason();
+    }
+    expect_failure(bench->start(run, 2), {"rank", "No space left on device"});
+    for (const auto& entry : fs::recursive_directory_iterator(disk.path())) {
+      EXPECT_THAT(entry.path().string(), ::testing::Not(HasSubstr(".tmp."))) << size;
+    }
+  }
 }
 
 }  // namespace

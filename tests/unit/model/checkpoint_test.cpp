@@ -11,6 +11,7 @@
 #include "common/error.hpp"
 #include "common/half.hpp"
 #include "io/atomic_file.hpp"
+#include "support/thrown_by.hpp"
 
 namespace btc {
 namespace {
@@ -168,6 +169,15 @@ TEST_F(CheckpointTest, AWeightThatIsNotFiniteIsNamedWithItsBlock) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("model.layers.1.mlp.up_proj.weight (block 1)"),
                                     HasSubstr("element 10 is nan")));
   }
+}
+
+TEST_F(CheckpointTest, AFileCutShortUnderARunIsAnError) {
+  copy("llama");
+  const auto checkpoint = Checkpoint::open(folder_);
+  const fs::path file = checkpoint->files().front();
+  fs::resize_file(file, fs::file_size(file) / 2);
+  EXPECT_THAT(test::thrown_by<FormatError>([&] { (void)checkpoint->fingerprint(0); }),
+              AllOf(HasSubstr(file.string()), HasSubstr("when it was opened")));
 }
 
 TEST_F(CheckpointTest, TheFingerprintOfABlockSeesOnlyThatBlock) {
