@@ -138,29 +138,33 @@ std::size_t TensorView::element_count() const {
 
 struct SafetensorsFile::Mapping {
   std::filesystem::path path;
+  int descriptor = -1;  ///< kept open for `check_not_cut`
   std::span<const std::byte> bytes;
   std::size_t header_bytes = 0;
   std::vector<TensorView> tensors;
   std::map<std::string, std::size_t, std::less<>> index;
   std::map<std::string, std::string> metadata;
 
-  explicit Mapping(std::filesystem::path file) : path(std::move(file)) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  explicit Mapping(std::filesystem::path file) : path(std::move(file)) {}
+  /// Apart from the constructor, so that the destructor closes what is open when this throws.
+  void map() {
+    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     BTC_REQUIRE(IoError, descriptor >= 0, path.string(),
                 ": cannot open: ", std::generic_category().message(errno));
     struct stat status {};
     const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-    const auto size = regular ? static_cast<std::size_t>(status.st_size) : 0;
+    BTC_REQUIRE(IoError, regular, path.string(), ": not a regular file");
+    const auto size = static_cast<std::size_t>(status.st_size);
     void* const address =
         size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : nullptr;
-    const int error = errno;
-    ::close(descriptor);
-    BTC_REQUIRE(IoError, regular, path.string(), ": not a regular file");
     BTC_REQUIRE(IoError, address != MAP_FAILED, path.string(),
-                ": cannot map: ", std::generic_category().message(error));
+                ": cannot map: ", std::generic_category().message(errno));
     bytes = {static_cast<const std::byte*>(address), size};
   }
   ~Mapping() {
+    if (descriptor >= 0) {
+      ::close(descriptor);
+    }
     if (!bytes.empty()) {
       // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): munmap wants a mutable address
       ::munmap(const_cast<std::byte*>(bytes.data()), bytes.size());
@@ -220,10 +224,19 @@ void SafetensorsFile::Mapping::read_header() {
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
   auto mapping = std::make_shared<Mapping>(path);
+  mapping->map();
   mapping->read_header();
   SafetensorsFile file;
   file.mapping_ = std::move(mapping);
   return file;
+}
+
+void SafetensorsFile::check_not_cut() const {
+  struct stat status {};
+  BTC_REQUIRE(IoError, ::fstat(mapping_->descriptor, &status) == 0, path().string(),
+              ": no status: ", std::generic_category().message(errno));
+  BTC_REQUIRE(FormatError, std::cmp_greater_equal(status.st_size, file_bytes()), path().string(),
+              ": was cut to ", status.st_size, " bytes, had ", file_bytes(), " when it was opened");
 }
 
 const std::filesystem::path& SafetensorsFile::path() const { return mapping_->path; }

@@ -40,6 +40,9 @@ class SafetensorsFile {
   /// Checks the header completely: length, JSON, dtypes, shapes against byte ranges, no overlap, no
   /// hole, no duplicate name, no trailing byte. @throws IoError, FormatError
   static SafetensorsFile open(const std::filesystem::path& path);
+  /// Reading a mapped byte behind the end of a file ends the process without a word: call before
+  /// reading a file that others may change. @throws FormatError if it became shorter
+  void check_not_cut() const;
   [[nodiscard]] const std::filesystem::path& path() const;
   /// In file order.
   [[nodiscard]] const std::vector<TensorView>& tensors() const;

@@ -150,14 +150,6 @@ void check_finite(std::span<const float> values, const std::string& tensor, int 
   }
 }
 
-/// A mapped byte behind the end of a file that was cut ends the process without a word.
-void check_size(const SafetensorsFile& shard) {
-  std::error_code error;
-  const auto bytes = fs::file_size(shard.path(), error);  // a deleted file stays mapped
-  BTC_REQUIRE(FormatError, error || bytes == shard.file_bytes(), shard.path().string(), ": has ",
-              bytes, " bytes, had ", shard.file_bytes(), " when it was opened");
-}
-
 }  // namespace
 
 Checkpoint::Checkpoint(ModelConfig config, std::vector<SafetensorsFile> shards)
@@ -241,7 +233,7 @@ Matrix<float> Checkpoint::head() const {
 
 std::string Checkpoint::fingerprint(int block) const {
   for (const SafetensorsFile& shard : shards_) {
-    check_size(shard);
+    shard.check_not_cut();
   }
   std::vector<ExpectedTensor> tensors =
       block < 0 ? outer_tensors(config_) : block_tensors(config_, block);

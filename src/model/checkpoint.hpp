@@ -29,7 +29,7 @@ class Checkpoint final : public ModelSource {
   [[nodiscard]] const TensorView& tensor(const std::string& name) const;
   /// XXH3-128 over one line (name, dtype, shape, XXH3-128 of the bytes) per tensor of a block,
   /// sorted by name; -1: the tensors outside the blocks. Reads them.
-  /// @throws FormatError if a file has another size than when it was opened
+  /// @throws FormatError if a file is shorter than when it was opened
   [[nodiscard]] std::string fingerprint(int block) const;
   /// The weight files, ascending by name.
   [[nodiscard]] std::vector<std::filesystem::path> files() const;

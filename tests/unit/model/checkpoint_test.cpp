@@ -172,7 +172,7 @@ TEST_F(CheckpointTest, AWeightThatIsNotFiniteIsNamedWithItsBlock) {
 }
 
 TEST_F(CheckpointTest, AFileCutShortUnderARunIsAnError) {
-  copy("llama");
+  copy("qwen3");
   const auto checkpoint = Checkpoint::open(folder_);
   const fs::path file = checkpoint->files().front();
   fs::resize_file(file, fs::file_size(file) / 2);
