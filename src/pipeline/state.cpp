@@ -16,14 +16,27 @@ namespace {
 constexpr std::string_view kSchema = "btc.unit";
 constexpr std::string_view kVersion = "1.0";
 
-/// The record as JSON, or null if it is absent or not a record of this version.
+/// A record with the hash of all its other fields.
+std::string sealed(json record) {
+  record["record_sha256"] = sha256_hex(record.dump());
+  return record.dump(1) + "\n";
+}
+
+bool is_intact(json record) {
+  const json hash = record["record_sha256"];
+  record.erase("record_sha256");
+  return hash == sha256_hex(record.dump());
+}
+
+/// The record as JSON, or null if it is absent, damaged or not a record of this version.
 json read_record(const fs::path& path) {
   std::error_code error;
   if (!fs::exists(path, error)) {
     return nullptr;
   }
   json record = json::parse(read_text_file(path), nullptr, false);
-  const bool known = record.is_object() && record.value("schema", "") == kSchema &&
+  const bool known = record.is_object() && is_intact(record) &&
+                     record.value("schema", "") == kSchema &&
                      record.value("version", "") == kVersion;
   return known ? record : json(nullptr);
 }
@@ -87,7 +100,7 @@ void UnitStore::record(const Unit& unit, const UnitResult& result) const {
                        {"seconds", result.seconds},
                        {"note", result.note},
                        {"payload", json::parse(result.payload)}};
-  write_text_file(record_path(unit), record.dump(1) + "\n");
+  write_text_file(record_path(unit), sealed(record));
 }
 
 void UnitStore::record_failure(const Unit& unit, const std::string& reason) const {
@@ -99,7 +112,7 @@ void UnitStore::record_failure(const Unit& unit, const std::string& reason) cons
                        {"reason", reason},
                        {"fingerprint", unit.fingerprint}};
   try {
-    write_text_file(record_path(unit), record.dump(1) + "\n");
+    write_text_file(record_path(unit), sealed(record));
   } catch (const IoError&) {  // the disk may be full; without any record the unit is redone too
     std::error_code error;
     fs::remove(record_path(unit), error);

@@ -105,6 +105,17 @@ TEST_F(UnitStoreTest, ADamagedRecordIsRedone) {
   EXPECT_THROW((void)store().at(unit_), FormatError);
 }
 
+TEST_F(UnitStoreTest, ARecordWithOneOtherDigitIsRedone) {
+  store().record(unit_, result_);
+  const fs::path record = root_ / "state" / "encode" / "block-00003.json";
+  std::string text = read_text_file(record);
+  const std::size_t payload = text.find("0.1,");
+  ASSERT_NE(payload, std::string::npos) << text;
+  text[payload + 2] = '3';
+  write_text_file(record, text);
+  EXPECT_FALSE(store().find(unit_).has_value());
+}
+
 TEST_F(UnitStoreTest, CleanUpRemovesTemporariesInEveryFolder) {
   const fs::path temporary = temporary_path(root_ / "packed" / "x.h5");
   std::ofstream(temporary) << "half";
