@@ -3,280 +3,17 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
-#include <iterator>
-#include <limits>
 #include <set>
 #include <sstream>
 
 #include "common/error.hpp"
+#include "config/field_reader.hpp"
+#include "config/field_writer.hpp"
 #include "config/pipeline_config.hpp"
 #include "config/strict_yaml.hpp"
 
 namespace btc {
 namespace {
-
-constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
-struct IntegerRange {
-  std::int64_t low = 0;
-  std::int64_t high = kUnlimited;
-};
-struct NumberRange {
-  double low = 0;
-  double high = 1;
-};
-using Names = std::span<const std::string_view>;
-
-/// Fills fields from a mapping; an absent key leaves the default.
-class Reader {
- public:
-  Reader(const YamlNode& node, const std::string& path) : map_(node, path) {}
-
-  template <typename Integer>
-  void integer(std::string_view key, Integer& value, IntegerRange range) {
-    if (const YamlNode* node = map_.optional(key)) {
-      value = static_cast<Integer>(read_integer(*node, map_.name_of(key), range.low, range.high));
-    }
-  }
-  template <typename Integer>
-  void optional_integer(std::string_view key, std::optional<Integer>& value, IntegerRange range) {
-    const YamlNode* node = map_.optional(key);
-    if (node != nullptr && node->kind != YamlNode::Kind::kNull) {
-      value = static_cast<Integer>(read_integer(*node, map_.name_of(key), range.low, range.high));
-    }
-  }
-  void seed(std::string_view key, std::uint64_t& value) {
-    if (const YamlNode* node = map_.optional(key)) {
-      value = read_unsigned(*node, map_.name_of(key));
-    }
-  }
-  void number(std::string_view key, double& value, NumberRange range) {
-    if (const YamlNode* node = map_.optional(key)) {
-      value = read_number(*node, map_.name_of(key), range.low, range.high);
-    }
-  }
-  void optional_number(std::string_view key, std::optional<double>& value, NumberRange range) {
-    const YamlNode* node = map_.optional(key);
-    if (node != nullptr && node->kind != YamlNode::Kind::kNull) {
-      value = read_number(*node, map_.name_of(key), range.low, range.high);
-    }
-  }
-  void numbers(std::string_view key, std::vector<double>& values, NumberRange range) {
-    if (const YamlNode* node = map_.optional(key)) {
-      values.clear();
-      for (const auto& item : list_items(*node, key)) {
-        values.push_back(read_number(item, map_.name_of(key), range.low, range.high));
-      }
-    }
-  }
-  void flag(std::string_view key, bool& value) {
-    if (const YamlNode* node = map_.optional(key)) {
-      value = read_bool(*node, map_.name_of(key));
-    }
-  }
-  void required_text(std::string_view key, std::string& value) {
-    if (const YamlNode* node = map_.required(key)) {
-      value = read_string(*node, map_.name_of(key));
-    }
-  }
-  void required_path(std::string_view key, std::filesystem::path& value) {
-    if (const YamlNode* node = map_.required(key)) {
-      value = read_string(*node, map_.name_of(key));
-    }
-  }
-  /// The file of a token source: needed by `ids` and `text`, refused by `self`.
-  void source_path(std::string_view key, std::filesystem::path& value, TokenSource source) {
-    const bool needed = source != TokenSource::kSelf;
-    const YamlNode* node = needed ? map_.required(key) : map_.optional(key);
-    if (node == nullptr || (!needed && node->kind == YamlNode::Kind::kNull)) {
-      return;
-    }
-    if (!needed) {
-      config_error(*node, map_.name_of(key),
-                   "source: self samples from the model and takes no file; "
-                   "a file needs source: ids or source: text");
-    }
-    value = read_string(*node, map_.name_of(key));
-  }
-  template <typename Enum>
-  void choice(std::string_view key, Enum& value, Names names) {
-    if (const YamlNode* node = map_.optional(key)) {
-      value = static_cast<Enum>(read_choice(*node, map_.name_of(key), names));
-    }
-  }
-  template <typename Enum>
-  void choices(std::string_view key, std::vector<Enum>& values, Names names) {
-    if (const YamlNode* node = map_.optional(key)) {
-      values.clear();
-      for (const auto& item : list_items(*node, key)) {
-        const auto value = static_cast<Enum>(read_choice(item, map_.name_of(key), names));
-        if (std::ranges::find(values, value) != values.end()) {
-          config_error(item, map_.name_of(key), "'" + item.text + "' is listed twice");
-        }
-        values.push_back(value);
-      }
-    }
-  }
-  template <typename Section, typename Visit>
-  void section(std::string_view key, Section& value, Visit visit) {
-    if (const YamlNode* node = map_.optional(key)) {
-      read_section(*node, map_.name_of(key), value, visit);
-    }
-  }
-  template <typename Section, typename Visit>
-  void required_section(std::string_view key, Section& value, Visit visit) {
-    if (const YamlNode* node = map_.required(key)) {
-      read_section(*node, map_.name_of(key), value, visit);
-    }
-  }
-  /// A section that may be left out, by the word `none` too.
-  template <typename Section, typename Visit>
-  void section_or_none(std::string_view key, std::optional<Section>& value, Visit visit) {
-    const YamlNode* node = map_.optional(key);
-    if (node == nullptr) {
-      return;
-    }
-    const bool scalar = node->kind == YamlNode::Kind::kScalar;
-    if (scalar && node->text != "none") {
-      config_error(*node, map_.name_of(key),
-                   "got " + node->description() + ", expected a mapping or none");
-    }
-    value.reset();
-    if (!scalar) {
-      read_section(*node, map_.name_of(key), value.emplace(), visit);
-    }
-  }
-  template <typename Section, typename Visit>
-  void sections(std::string_view key, std::vector<Section>& values, Visit visit) {
-    if (const YamlNode* node = map_.optional(key)) {
-      values.clear();
-      for (const auto& item : list_items(*node, key)) {
-        const std::string name = concat(map_.name_of(key), "[", values.size(), "]");
-        read_section(item, name, values.emplace_back(), visit);
-      }
-    }
-  }
-  void finish() const { map_.finish(); }
-
- private:
-  template <typename Section, typename Visit>
-  static void read_section(const YamlNode& node, const std::string& name, Section& value,
-                           Visit visit) {
-    Reader inner(node, name);
-    visit(inner, value);
-    inner.finish();
-  }
-  const std::vector<YamlNode>& list_items(const YamlNode& node, std::string_view key) const {
-    if (node.kind != YamlNode::Kind::kSequence) {
-      config_error(node, map_.name_of(key), "got " + node.description() + ", expected a list");
-    }
-    return node.items;
-  }
-
-  StrictMap map_;
-};
-
-YamlNode scalar(std::string text, bool quoted = false) {
-  YamlNode node;
-  node.kind = YamlNode::Kind::kScalar;
-  node.text = std::move(text);
-  node.quoted = quoted;
-  return node;
-}
-
-/// The shortest decimal that reads back to the same value.
-YamlNode number_node(double value) {
-  std::array<char, 32> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return scalar(std::string(buffer.data(), result.ptr));
-}
-
-YamlNode text_node(const std::string& text) {
-  return text.empty() ? YamlNode{} : scalar(text, true);
-}
-
-/// Writes fields into a mapping, each under the key that `Reader` takes it from.
-class Writer {
- public:
-  explicit Writer(YamlNode& map) : map_(map) { map.kind = YamlNode::Kind::kMap; }
-
-  template <typename Integer>
-  void integer(std::string_view key, Integer& value, IntegerRange /*range*/) {
-    add(key, scalar(std::to_string(value)));
-  }
-  template <typename Integer>
-  void optional_integer(std::string_view key, std::optional<Integer>& value, IntegerRange /*r*/) {
-    add(key, value ? scalar(std::to_string(*value)) : YamlNode{});
-  }
-  void seed(std::string_view key, std::uint64_t& value) { add(key, scalar(std::to_string(value))); }
-  void number(std::string_view key, double& value, NumberRange /*range*/) {
-    add(key, number_node(value));
-  }
-  void optional_number(std::string_view key, std::optional<double>& value, NumberRange /*range*/) {
-    add(key, value ? number_node(*value) : YamlNode{});
-  }
-  void numbers(std::string_view key, std::vector<double>& values, NumberRange /*range*/) {
-    YamlNode& list = add_list(key);
-    std::ranges::transform(values, std::back_inserter(list.items), number_node);
-  }
-  void flag(std::string_view key, bool& value) { add(key, scalar(value ? "true" : "false")); }
-  void required_text(std::string_view key, std::string& value) { add(key, text_node(value)); }
-  void required_path(std::string_view key, std::filesystem::path& value) {
-    add(key, text_node(value.string()));
-  }
-  void source_path(std::string_view key, std::filesystem::path& value, TokenSource /*source*/) {
-    add(key, text_node(value.string()));
-  }
-  template <typename Enum>
-  void choice(std::string_view key, Enum& value, Names names) {
-    add(key, scalar(std::string(names[static_cast<std::size_t>(value)])));
-  }
-  template <typename Enum>
-  void choices(std::string_view key, std::vector<Enum>& values, Names names) {
-    YamlNode& list = add_list(key);
-    for (const Enum value : values) {
-      list.items.push_back(scalar(std::string(names[static_cast<std::size_t>(value)])));
-    }
-  }
-  template <typename Section, typename Visit>
-  void section(std::string_view key, Section& value, Visit visit) {
-    Writer inner(add(key, YamlNode{}));
-    visit(inner, value);
-  }
-  template <typename Section, typename Visit>
-  void required_section(std::string_view key, Section& value, Visit visit) {
-    section(key, value, visit);
-  }
-  template <typename Section, typename Visit>
-  void section_or_none(std::string_view key, std::optional<Section>& value, Visit visit) {
-    if (value) {
-      section(key, *value, visit);
-    } else {
-      add(key, scalar("none"));
-    }
-  }
-  template <typename Section, typename Visit>
-  void sections(std::string_view key, std::vector<Section>& values, Visit visit) {
-    YamlNode& list = add_list(key);
-    for (auto& value : values) {
-      Writer inner(list.items.emplace_back());
-      visit(inner, value);
-    }
-  }
-
- private:
-  YamlNode& add(std::string_view key, YamlNode node) {
-    map_.entries.push_back({std::string(key), std::move(node)});
-    return map_.entries.back().value;
-  }
-  YamlNode& add_list(std::string_view key) {
-    YamlNode list;
-    list.kind = YamlNode::Kind::kSequence;
-    return add(key, std::move(list));
-  }
-
-  YamlNode& map_;
-};
 
 // ---- The keys. Ranges that need no other key stand here; `check_params` knows the rest.
 
@@ -387,7 +124,7 @@ void check_perplexity_names(const YamlNode& root, const EvaluateParams& evaluate
 
 YamlNode to_tree(PipelineConfig config) {
   YamlNode root;
-  Writer writer(root);
+  FieldWriter writer(root);
   kRootFields(writer, config);
   return root;
 }
@@ -401,7 +138,7 @@ PipelineConfig load_config(const std::filesystem::path& file,
     apply_override(root, text);
   }
   PipelineConfig config;
-  Reader reader(root, "");
+  FieldReader reader(root, "");
   kRootFields(reader, config);
   reader.finish();
   check_perplexity_names(root, config.evaluate);
