@@ -1,5 +1,6 @@
 #include "pack/linear_layout.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "pack/group_map.hpp"

@@ -204,6 +204,7 @@ BinarizedBlock read_binarized(const std::filesystem::path& path) {
 std::vector<PatternHistogram> read_histograms(const std::filesystem::path& path) {
   const Hdf5File file = open_binarized(path);
   std::vector<PatternHistogram> histograms;
+  histograms.reserve(kLinearKinds.size());
   for (const LinearKind kind : kLinearKinds) {
     histograms.push_back(read_histogram(file, kind, path));
   }

@@ -1,5 +1,6 @@
 #include "support/toy_model.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "random_block.hpp"
 #include "support/scratch.hpp"
 

@@ -2,6 +2,7 @@
 /// (teacher-forced) and as a whole. Data: ../shared/data/arb-golden, with its README's tolerances.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
