@@ -66,12 +66,13 @@ History run_among_kills(const ToyBench& bench, const std::string& run, double ty
     while (process.running() && process.seconds() < moment) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    if (process.running()) {
+    const bool killed = process.running();
+    if (killed) {
       kill_victim(process, static_cast<Victim>(rng.below(3)), rng);
     }
     history.last = process.wait();
-    if (history.last.exit_code == 0) {
-      return history;
+    if (history.last.exit_code == 0 || !killed) {
+      break;
     }
     ++history.kills;
   }
