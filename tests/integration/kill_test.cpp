@@ -100,6 +100,11 @@ TEST(Kill, AnywhereLeavesARunThatTheSameCommandFinishes) {
     for (const auto& [file, hash] : hashes_below(bench.run_dir(run))) {
       EXPECT_THAT(file, ::testing::Not(::testing::HasSubstr(".tmp"))) << "left by a killed writer";
     }
+    const auto times = times_below(bench.run_dir(run) / "state");
+    const ProcessResult again = bench.start(run, kRanks);
+    EXPECT_EQ(again.exit_code, 0) << again.text();
+    EXPECT_THAT(again.text(), ::testing::HasSubstr("nothing to do"));
+    EXPECT_EQ(times_below(bench.run_dir(run) / "state"), times);
   }
   RecordProperty("kills", kills);
 }
