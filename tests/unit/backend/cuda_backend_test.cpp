@@ -14,7 +14,8 @@ TEST(CudaBackend, WithoutCudaNamesTheOptionAndAWayOut) {
     make_cuda_backend(3);
     FAIL() << "did not throw";
   } catch (const BackendUnavailable& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("BTC_WITH_CUDA"), HasSubstr("choose the cpu backend")));
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("BTC_WITH_CUDA"), HasSubstr("choose the cpu backend")));
   }
 }
 
