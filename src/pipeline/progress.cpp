@@ -1,15 +1,43 @@
 #include "pipeline/progress.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "common/error.hpp"
 #include "common/log.hpp"
 
 namespace btc {
+
+namespace {
+
+bool is_terminal(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return false;
+  }
+  const bool terminal = isatty(descriptor) != 0;
+  close(descriptor);
+  return terminal;
+}
+
+/// Whether somebody watches stderr on a terminal. Open MPI's mpirun gives its ranks a pipe whatever
+/// its own stderr is, so under it the launcher's decides.
+bool stderr_is_watched() {
+  struct stat status {};
+  const bool pipe = fstat(STDERR_FILENO, &status) == 0 && S_ISFIFO(status.st_mode);
+  if (pipe && std::getenv("OMPI_COMM_WORLD_RANK") != nullptr) {
+    return is_terminal("/proc/" + std::to_string(getppid()) + "/fd/2");
+  }
+  return isatty(STDERR_FILENO) != 0;
+}
+
+}  // namespace
 
 std::string format_duration(double seconds) {
   const auto whole = static_cast<long>(seconds < 0 ? 0 : seconds);
@@ -25,7 +53,7 @@ Progress::Progress(std::string stage, std::size_t total, std::size_t done, bool 
       at_start_(done),
       done_(done),
       show_(show),
-      terminal_(show && isatty(STDERR_FILENO) != 0) {
+      terminal_(show && stderr_is_watched()) {
   if (show_ && done_ < total_) {
     log_info(concat(stage_, ": ", total_ - done_, " of ", total_, " units to do"));
     draw_bar();
