@@ -9,7 +9,7 @@
 
 namespace btc {
 
-/// One perplexity. `subject` and `protocol` are words of the configuration and of docs/evaluation.
+/// One perplexity. `subject` and `protocol` are words of the configuration.
 struct PerplexityResult {
   std::string subject;   ///< `original` or `packed`
   std::string name;      ///< of the text
