@@ -182,6 +182,17 @@ bool has_salient(const RowProblem& problem) {
   return std::find(row.begin(), row.end(), kSalientGroup) != row.end();
 }
 
+/// alpha and alpha_col, and room for the scales of salient columns if there are any.
+RowScales fit_product(const RowProblem& problem, const Projection& projected, int iterations) {
+  RowScales scales;
+  ProductFit(problem, projected).run(iterations, scales);
+  normalise(problem, scales);
+  if (has_salient(problem)) {
+    scales.salient_alpha = Matrix<float>(projected.rows(), 2);
+  }
+  return scales;
+}
+
 }  // namespace
 
 RowScales fit_row_scales(const RowProblem& problem, int iterations) {
@@ -192,14 +203,8 @@ RowScales fit_row_scales(const RowProblem& problem, int iterations) {
       projected(i, j) = std::fabs(problem.target(i, j));
     }
   }
-  RowScales scales;
-  ProductFit(problem, projected).run(iterations, scales);
-  normalise(problem, scales);
-  if (!has_salient(problem)) {
-    return scales;
-  }
-  scales.salient_alpha = Matrix<float>(rows, 2);
-  for (std::size_t i = 0; i < rows; ++i) {
+  RowScales scales = fit_product(problem, projected, iterations);
+  for (std::size_t i = 0; i < scales.salient_alpha.rows(); ++i) {
     SalientRow row = salient_row(problem, i);
     SalientScale scale = plain_planes(row);
     for (int sweep = 0; sweep < iterations; ++sweep) {
@@ -221,14 +226,8 @@ RowScales refit_row_scales(const RowProblem& problem, const BitMatrix& signs,
       projected(i, j) = signs.sign(i, j) * problem.target(i, j);
     }
   }
-  RowScales scales;
-  ProductFit(problem, projected).run(iterations, scales);
-  normalise(problem, scales);
-  if (!has_salient(problem)) {
-    return scales;
-  }
-  scales.salient_alpha = Matrix<float>(rows, 2);
-  for (std::size_t i = 0; i < rows; ++i) {
+  RowScales scales = fit_product(problem, projected, iterations);
+  for (std::size_t i = 0; i < scales.salient_alpha.rows(); ++i) {
     SalientRow row = salient_row(problem, i);
     std::size_t rank = 0;
     for (std::size_t j = 0; j < projected.cols(); ++j) {
