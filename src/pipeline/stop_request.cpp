@@ -38,12 +38,8 @@ bool StopRequest::requested(double longest_unit_seconds) {
     reason_ = "signal";
   } else if (max_seconds_ && now + longest_unit_seconds > *max_seconds_) {
     reason_ = "--max-hours";
-  } else if (now >= next_file_check_) {
-    next_file_check_ = now + 1;
-    std::error_code error;
-    if (std::filesystem::exists(stop_file_, error)) {
-      reason_ = "stop file";
-    }
+  } else if (std::error_code error; std::filesystem::exists(stop_file_, error)) {
+    reason_ = "stop file";
   }
   return reason_ != nullptr;
 }

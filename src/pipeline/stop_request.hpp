@@ -27,7 +27,6 @@ class StopRequest {
   std::filesystem::path stop_file_;
   std::optional<double> max_seconds_;
   Timer since_start_;
-  double next_file_check_ = 0;
   const char* reason_ = nullptr;
 };
 
