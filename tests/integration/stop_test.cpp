@@ -15,7 +15,7 @@ namespace {
 constexpr int kStopped = 85;
 constexpr int kRanks = 2;
 
-/// Enough units that a request always meets an unfinished run.
+/// Enough units, with the windows of the text, that a request always meets an unfinished run.
 const ToyModel kToy = {.hidden = 64, .intermediate = 160, .blocks = 10, .heads = 8};
 
 class Stop : public ::testing::Test {
@@ -35,7 +35,7 @@ class Stop : public ::testing::Test {
   }
   static ToySettings settings() {
     return {.evaluate =
-                "{perplexity: [{name: toy, source: ids, path: TEXT, window: 32}], "
+                "{perplexity: [{name: toy, source: ids, path: TEXT, window: 4}], "
                 "windows_in_memory: 1}"};
   }
 
