@@ -92,7 +92,6 @@ TEST(WorkQueue, SlowUnitsDoNotHoldUpTheOthers) {
   const Communicator world = Communicator::world();
   constexpr int kUnits = 12;
   Tally tally(kUnits);
-  const Timer timer;
   run_queue(
       world, numbered_units(kUnits),
       [&](int unit) {
@@ -100,12 +99,10 @@ TEST(WorkQueue, SlowUnitsDoNotHoldUpTheOthers) {
         sleep_ms(unit == kFirstUnit ? 300 : 20);
       },
       never);
-  const double seconds = timer.seconds();
   const auto busiest = world.all_reduce_max(static_cast<std::int64_t>(tally.own()));
   EXPECT_THAT(tally.over_all_ranks(world), Each(1U));
   if (world.size() > 1) {
     EXPECT_GT(busiest, kUnits / world.size()) << "the rank with the slow unit got its full share";
-    EXPECT_LT(seconds, 0.3 + 0.02 * (kUnits - 1)) << "as slow as one rank alone";
   }
 }
 
