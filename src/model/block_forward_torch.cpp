@@ -3,7 +3,6 @@
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/log_softmax.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/headeronly/version.h>
 
@@ -39,37 +38,7 @@ std::string torch_description() {
 struct BlockForward::State {
   TransformerBlock block;
   RotaryTable rotary;  ///< as long as the longest sequence so far
-
-  /// Attention output [T, heads * head_dim] for x [T, hidden].
-  at::Tensor attend(const at::Tensor& input);
 };
-
-at::Tensor BlockForward::State::attend(const at::Tensor& input) {
-  const ModelConfig& config = block.config();
-  const std::int64_t tokens = input.size(0);
-  const auto positions = narrow<std::size_t>(tokens);
-  if (rotary.cosine.rows() < positions) {
-    rotary = rotary_table(config, positions);
-  }
-  const at::Tensor cosine = borrow(rotary.cosine).narrow(0, 0, tokens);
-  const at::Tensor sine = borrow(rotary.sine).narrow(0, 0, tokens);
-  at::Tensor q;
-  at::Tensor k;
-  at::Tensor v;
-  block.project(input, cosine, sine, q, k, v);
-  const auto group = narrow<std::int64_t>(config.heads / config.kv_heads);
-  const auto per_query = [&](const at::Tensor& x) {  // [T, kv_heads, d] -> [1, heads, T, d]
-    return x.unsqueeze(2)
-        .expand({-1, -1, group, -1})
-        .reshape({tokens, -1, x.size(-1)})
-        .transpose(0, 1)
-        .unsqueeze(0);
-  };
-  const at::Tensor mixed =
-      at::scaled_dot_product_attention(q.transpose(0, 1).unsqueeze(0), per_query(k), per_query(v),
-                                       {}, /*dropout_p=*/0.0, /*is_causal=*/true);
-  return mixed.squeeze(0).transpose(0, 1).reshape({tokens, -1});
-}
 
 BlockForward::BlockForward(const ModelConfig& config, BlockWeights weights) {
   const c10::InferenceMode inference;
@@ -82,11 +51,7 @@ BlockForward& BlockForward::operator=(BlockForward&&) noexcept = default;
 
 Matrix<float> BlockForward::run(MatrixView<const float> hidden) const {
   const c10::InferenceMode inference;
-  const TransformerBlock& block = state_->block;
-  at::Tensor x = borrow(hidden);
-  x = block.add_linear(x, LinearKind::kO, state_->attend(block.attention_input(x)));
-  x = block.add_linear(x, LinearKind::kDown, block.gated(block.mlp_input(x)));
-  return to_matrix(x);
+  return to_matrix(state_->block.forward(borrow(hidden), state_->rotary));
 }
 
 namespace {
@@ -136,7 +101,7 @@ void BlockForward::accumulate_hessians(
   const at::Tensor x = borrow(hidden);
   const at::Tensor attention_input = block.attention_input(x);
   add(SharedInput::kQkv, attention_input);
-  const at::Tensor attended = state_->attend(attention_input);
+  const at::Tensor attended = block.attend(attention_input, state_->rotary);
   add(SharedInput::kO, attended);
   const at::Tensor mlp_input = block.mlp_input(block.add_linear(x, LinearKind::kO, attended));
   add(SharedInput::kGateUp, mlp_input);

@@ -44,6 +44,17 @@ class TransformerBlock {
   /// x + the Linear o or down of `input`.
   [[nodiscard]] at::Tensor add_linear(const at::Tensor& x, LinearKind kind,
                                       const at::Tensor& input) const;
+  /// Attention output [T, heads * head_dim] of one sequence from position 0, causal, for the input
+  /// of q, k and v [T, hidden]. @param rotary made longer where it is too short
+  [[nodiscard]] at::Tensor attend(const at::Tensor& input, RotaryTable& rotary) const;
+  /// The whole block: x [T, hidden] of one sequence to its output.
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x, RotaryTable& rotary) const;
+
+  /// Makes all weights and norms leaves of autograd. @pre not made in inference mode
+  void require_gradients();
+  /// Adds the gradients that autograd left to `sums`, of the same shapes, and clears them. Biases
+  /// have none.
+  void take_gradients(BlockWeights& sums);
 
  private:
   struct State;

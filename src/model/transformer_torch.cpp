@@ -6,6 +6,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/rsqrt.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/silu.h>
 
 #include <utility>
@@ -83,6 +84,15 @@ struct TransformerBlock::State {
                       b.defined() ? std::optional<at::Tensor>(b) : std::nullopt);
   }
 
+  /// Those that the model has.
+  [[nodiscard]] std::vector<at::Tensor*> norms() {
+    std::vector<at::Tensor*> norms = {&input_norm, &post_attention_norm};
+    if (config.qk_norm) {
+      norms.insert(norms.end(), {&q_norm, &k_norm});
+    }
+    return norms;
+  }
+
   [[nodiscard]] at::Tensor heads(LinearKind kind, const at::Tensor& input) const {
     return apply(kind, input).view({input.size(0), -1, extent(config.head_dim)});
   }
@@ -125,6 +135,65 @@ at::Tensor TransformerBlock::gated(const at::Tensor& input) const {
 at::Tensor TransformerBlock::add_linear(const at::Tensor& x, LinearKind kind,
                                         const at::Tensor& input) const {
   return x + state_->apply(kind, input);
+}
+
+at::Tensor TransformerBlock::attend(const at::Tensor& input, RotaryTable& rotary) const {
+  const ModelConfig& config = state_->config;
+  const std::int64_t tokens = input.size(0);
+  const auto positions = narrow<std::size_t>(tokens);
+  if (rotary.cosine.rows() < positions) {
+    rotary = rotary_table(config, positions);
+  }
+  const at::Tensor cosine = borrow(rotary.cosine).narrow(0, 0, tokens);
+  const at::Tensor sine = borrow(rotary.sine).narrow(0, 0, tokens);
+  at::Tensor q;
+  at::Tensor k;
+  at::Tensor v;
+  project(input, cosine, sine, q, k, v);
+  const std::int64_t group = extent(config.heads / config.kv_heads);
+  const auto per_query = [&](const at::Tensor& x) {  // [T, kv_heads, d] -> [1, heads, T, d]
+    return x.unsqueeze(2)
+        .expand({-1, -1, group, -1})
+        .reshape({tokens, -1, x.size(-1)})
+        .transpose(0, 1)
+        .unsqueeze(0);
+  };
+  const at::Tensor mixed =
+      at::scaled_dot_product_attention(q.transpose(0, 1).unsqueeze(0), per_query(k), per_query(v),
+                                       {}, /*dropout_p=*/0.0, /*is_causal=*/true);
+  return mixed.squeeze(0).transpose(0, 1).reshape({tokens, -1});
+}
+
+at::Tensor TransformerBlock::forward(const at::Tensor& x, RotaryTable& rotary) const {
+  const at::Tensor attended = add_linear(x, LinearKind::kO, attend(attention_input(x), rotary));
+  return add_linear(attended, LinearKind::kDown, gated(mlp_input(attended)));
+}
+
+void TransformerBlock::require_gradients() {
+  for (at::Tensor& weight : state_->linear) {
+    weight.requires_grad_();
+  }
+  for (at::Tensor* norm : state_->norms()) {
+    norm->requires_grad_();
+  }
+}
+
+void TransformerBlock::take_gradients(BlockWeights& sums) {
+  const auto take = [](at::Tensor& leaf, const at::Tensor& sum) {
+    if (leaf.grad().defined()) {
+      sum.add_(leaf.grad());
+      leaf.mutable_grad().reset();
+    }
+  };
+  for (std::size_t i = 0; i < state_->linear.size(); ++i) {
+    take(state_->linear.at(i), borrow(sums.linear.at(i)));
+  }
+  take(state_->input_norm, borrow(sums.input_norm));
+  take(state_->post_attention_norm, borrow(sums.post_attention_norm));
+  if (state_->config.qk_norm) {
+    take(state_->q_norm, borrow(sums.q_norm));
+    take(state_->k_norm, borrow(sums.k_norm));
+  }
 }
 
 struct TransformerHead::State {

@@ -1,0 +1,60 @@
+#pragma once
+/// Gradients through one block and through the head (LibTorch's autograd behind it), fp32, one
+/// sequence at a time so that memory is bounded and sums have a fixed order.
+
+#include <cstddef>
+#include <memory>
+
+#include "common/matrix.hpp"
+#include "model/model_source.hpp"
+
+namespace btc {
+
+/// Zeros in the shapes of `weights`, biases left out.
+BlockWeights zeros_like(const BlockWeights& weights);
+
+/// One block with a backward pass.
+class BlockBackward {
+ public:
+  BlockBackward(const ModelConfig& config, BlockWeights weights);
+  ~BlockBackward();
+  BlockBackward(BlockBackward&&) noexcept;
+  BlockBackward& operator=(BlockBackward&&) noexcept;
+
+  /// Output [T, hidden] of one sequence; what `backward` needs is kept until then.
+  /// @param input_gradient whether `backward` is to return the gradient for `hidden`
+  /// @param hidden must live until `backward`
+  Matrix<float> forward(MatrixView<const float> hidden, bool input_gradient);
+  /// For L with dL/d(output) = `output_gradient`, adds dL/d(weight) of every Linear and norm to
+  /// `sums` (@see zeros_like). Once after each `forward`.
+  /// @return dL/d(hidden), or an empty matrix if it was not asked for
+  Matrix<float> backward(MatrixView<const float> output_gradient, BlockWeights& sums);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Divergence of a sequence's predictions from those of another model.
+struct HeadDivergence {
+  double value = 0;        ///< sum over the rows of KL(target || prediction), in nats
+  Matrix<float> gradient;  ///< of `value` for the hidden states; empty if not asked for
+};
+
+/// Final norm and head with a backward pass to the hidden states.
+class HeadBackward {
+ public:
+  explicit HeadBackward(const ModelSource& model);
+  ~HeadBackward();
+  HeadBackward(HeadBackward&&) noexcept;
+  HeadBackward& operator=(HeadBackward&&) noexcept;
+  /// @param target [T, hidden] hidden states whose predictions, by the same head, are the target
+  [[nodiscard]] HeadDivergence divergence(MatrixView<const float> hidden,
+                                          MatrixView<const float> target, bool gradient) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace btc

@@ -1,0 +1,107 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/log_softmax.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "model/block_gradient.hpp"
+#include "model/transformer.hpp"
+
+namespace btc {
+
+BlockWeights zeros_like(const BlockWeights& weights) {
+  BlockWeights zeros;
+  for (std::size_t i = 0; i < weights.linear.size(); ++i) {
+    zeros.linear.at(i) = Matrix<float>(weights.linear.at(i).rows(), weights.linear.at(i).cols());
+  }
+  zeros.input_norm.resize(weights.input_norm.size());
+  zeros.post_attention_norm.resize(weights.post_attention_norm.size());
+  zeros.q_norm.resize(weights.q_norm.size());
+  zeros.k_norm.resize(weights.k_norm.size());
+  return zeros;
+}
+
+struct BlockBackward::State {
+  TransformerBlock block;
+  RotaryTable rotary;
+  at::Tensor input, output;  ///< of the last forward pass
+};
+
+BlockBackward::BlockBackward(const ModelConfig& config, BlockWeights weights)
+    : state_(std::make_unique<State>(
+          State{TransformerBlock(config, std::move(weights)), RotaryTable{}, {}, {}})) {
+  state_->block.require_gradients();
+}
+BlockBackward::~BlockBackward() = default;
+BlockBackward::BlockBackward(BlockBackward&&) noexcept = default;
+BlockBackward& BlockBackward::operator=(BlockBackward&&) noexcept = default;
+
+Matrix<float> BlockBackward::forward(MatrixView<const float> hidden, bool input_gradient) {
+  state_->input = borrow(hidden);
+  state_->input.requires_grad_(input_gradient);
+  state_->output = state_->block.forward(state_->input, state_->rotary);
+  return to_matrix(state_->output.detach());
+}
+
+Matrix<float> BlockBackward::backward(MatrixView<const float> output_gradient, BlockWeights& sums) {
+  BTC_CHECK(state_->output.defined(), "backward without forward");
+  state_->output.backward(borrow(output_gradient));
+  state_->output.reset();
+  const at::NoGradGuard no_gradient;
+  state_->block.take_gradients(sums);
+  Matrix<float> gradient;
+  if (state_->input.requires_grad()) {
+    gradient = to_matrix(state_->input.grad());
+  }
+  state_->input.reset();
+  return gradient;
+}
+
+struct HeadBackward::State {
+  TransformerHead head;
+};
+
+HeadBackward::HeadBackward(const ModelSource& model)
+    : state_(std::make_unique<State>(State{TransformerHead(model)})) {}
+HeadBackward::~HeadBackward() = default;
+HeadBackward::HeadBackward(HeadBackward&&) noexcept = default;
+HeadBackward& HeadBackward::operator=(HeadBackward&&) noexcept = default;
+
+HeadDivergence HeadBackward::divergence(MatrixView<const float> hidden,
+                                        MatrixView<const float> target, bool gradient) const {
+  // A fixed number of rows at a time: a vocabulary of 128k needs 0.5 MB of logits per row.
+  constexpr std::size_t kRows = 256;
+  BTC_CHECK(hidden.rows() == target.rows() && hidden.cols() == target.cols(), "hidden states [",
+            hidden.rows(), ", ", hidden.cols(), "], targets [", target.rows(), ", ", target.cols(),
+            "]");
+  HeadDivergence result;
+  if (gradient) {
+    result.gradient = Matrix<float>(hidden.rows(), hidden.cols());
+  }
+  for (std::size_t begin = 0; begin < hidden.rows(); begin += kRows) {
+    const std::size_t end = std::min(begin + kRows, hidden.rows());
+    at::Tensor expected;
+    {
+      const at::NoGradGuard no_gradient;
+      expected = at::log_softmax(
+          state_->head.logits(borrow(target.sub(begin, end, 0, target.cols()))), -1);
+    }
+    at::Tensor rows = borrow(hidden.sub(begin, end, 0, hidden.cols()));
+    rows.requires_grad_(gradient);
+    const at::Tensor predicted = at::log_softmax(state_->head.logits(rows), -1);
+    const at::Tensor sum = (at::exp(expected) * (expected - predicted)).sum();
+    result.value += static_cast<double>(sum.item<float>());
+    if (gradient) {
+      sum.backward();
+      const at::NoGradGuard no_gradient;
+      const auto view = result.gradient.view().sub(begin, end, 0, hidden.cols());
+      borrow(MatrixView<const float>(view)).copy_(rows.grad());
+    }
+  }
+  return result;
+}
+
+}  // namespace btc
