@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -98,11 +99,18 @@ struct ActivationReader::State {
   std::unique_ptr<ChunkRing> ring;
 };
 
-ActivationReader::ActivationReader(const std::filesystem::path& path, std::size_t ring)
-    : state_(std::make_unique<State>()) {
+namespace {
+
+/// What is checked when a file is opened; the ring is not started yet.
+struct OpenedStore {
+  ActivationHeader header;
+  std::string hash;
+  ChunkRing::Source chunks;
+};
+
+OpenedStore open_store(const std::filesystem::path& path) {
   const Hdf5File file = Hdf5File::open(path);
-  state_->header = read_header(file, path);
-  const ActivationHeader& header = state_->header;
+  const ActivationHeader header = read_header(file, path);
   // This checks that the chunks have the expected size and lie inside the file.
   auto offsets = file.chunk_offsets(kHiddenDataset, Hdf5Type::kU16);
   BTC_REQUIRE(FormatError, offsets.size() == header.sequences, path.string(), ": ",
@@ -110,11 +118,42 @@ ActivationReader::ActivationReader(const std::filesystem::path& path, std::size_
   auto checksums = file.read<std::uint64_t>(kChecksumDataset);
   BTC_REQUIRE(FormatError, checksums.size() == header.sequences, path.string(), ": ",
               checksums.size(), " checksums for ", header.sequences, " sequences");
-  state_->hash = hash_of_checksums(checksums);
-  state_->ring = std::make_unique<ChunkRing>(
-      ChunkRing::Source{path, header.block, header.tokens * header.hidden, std::move(offsets),
-                        std::move(checksums)},
-      ring);
+  std::vector<std::size_t> sequences(header.sequences);
+  std::iota(sequences.begin(), sequences.end(), std::size_t{0});
+  std::string hash = hash_of_checksums(checksums);
+  return {header,
+          std::move(hash),
+          {path, header.block, header.tokens * header.hidden, std::move(offsets),
+           std::move(checksums), std::move(sequences)}};
+}
+
+}  // namespace
+
+ActivationReader::ActivationReader(const std::filesystem::path& path, std::size_t ring)
+    : state_(std::make_unique<State>()) {
+  OpenedStore store = open_store(path);
+  state_->header = std::move(store.header);
+  state_->hash = std::move(store.hash);
+  state_->ring = std::make_unique<ChunkRing>(std::move(store.chunks), ring);
+}
+
+ActivationReader::ActivationReader(const std::filesystem::path& path,
+                                   std::span<const std::size_t> order, std::size_t ring)
+    : state_(std::make_unique<State>()) {
+  OpenedStore store = open_store(path);
+  ChunkRing::Source chosen = store.chunks;
+  chosen.offsets.clear();
+  chosen.checksums.clear();
+  chosen.sequences.assign(order.begin(), order.end());
+  for (const std::size_t sequence : order) {
+    BTC_CHECK(sequence < store.header.sequences, path.string(), ": sequence ", sequence, " of ",
+              store.header.sequences);
+    chosen.offsets.push_back(store.chunks.offsets[sequence]);
+    chosen.checksums.push_back(store.chunks.checksums[sequence]);
+  }
+  state_->header = std::move(store.header);
+  state_->hash = std::move(store.hash);
+  state_->ring = std::make_unique<ChunkRing>(std::move(chosen), ring);
 }
 
 ActivationReader::~ActivationReader() = default;

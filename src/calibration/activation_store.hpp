@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,11 +53,15 @@ class ActivationReader {
  public:
   /// @throws FormatError if the file is damaged, IoError if absent
   explicit ActivationReader(const std::filesystem::path& path, std::size_t ring = 3);
+  /// Reads the sequences `order` instead of all in ascending order: any subset, also repeatedly.
+  /// @throws Error if the file has no such sequence
+  ActivationReader(const std::filesystem::path& path, std::span<const std::size_t> order,
+                   std::size_t ring = 3);
   ~ActivationReader();
   ActivationReader(const ActivationReader&) = delete;
   ActivationReader& operator=(const ActivationReader&) = delete;
   [[nodiscard]] const ActivationHeader& header() const;
-  /// The next sequence [T, d] in ascending order.
+  /// The next sequence [T, d] in order.
   /// @throws FormatError naming file, block and sequence when its checksum does not match
   Matrix<float> next();
   /// The same into memory of the caller [T, d], which saves allocating it anew each time.

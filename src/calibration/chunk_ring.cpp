@@ -81,8 +81,8 @@ void ChunkRing::read_chunk(std::size_t chunk, std::span<std::uint16_t> values) c
   read_exactly(descriptor_, std::as_writable_bytes(values), source_.offsets[chunk], source_.path);
   const std::uint64_t found = xxh3_64(std::as_bytes(values));
   BTC_REQUIRE(FormatError, found == source_.checksums[chunk], source_.path.string(), ": block ",
-              source_.block, ", sequence ", chunk, ", byte ", source_.offsets[chunk],
-              ": XXH3-64 of the data is ", std::hex, found, ", expected ",
+              source_.block, ", sequence ", source_.sequences[chunk], ", byte ",
+              source_.offsets[chunk], ": XXH3-64 of the data is ", std::hex, found, ", expected ",
               source_.checksums[chunk]);
 }
 

@@ -26,6 +26,7 @@ class ChunkRing {
     std::size_t values = 0;                ///< u16 values of a chunk
     std::vector<std::uint64_t> offsets;    ///< byte in the file of each chunk
     std::vector<std::uint64_t> checksums;  ///< one per chunk
+    std::vector<std::size_t> sequences;    ///< its number in the file, for error messages
   };
   /// @throws IoError if the file cannot be opened
   ChunkRing(Source source, std::size_t slots);

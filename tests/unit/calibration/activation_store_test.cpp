@@ -107,6 +107,19 @@ TEST(ActivationStore, GivesBackEverySequenceInAscendingOrder) {
   }
 }
 
+TEST(ActivationStore, GivesBackChosenSequencesInTheOrderAskedFor) {
+  const Scratch scratch("store");
+  const auto path = write_store(scratch.path());
+  const std::vector<std::size_t> order = {4, 0, 4, 2};
+  ActivationReader reader(path, order, 2);
+  for (const std::size_t s : order) {
+    EXPECT_EQ(reader.next(), sequence_values(s)) << "sequence " << s;
+  }
+  EXPECT_THROW(reader.next(), Error);
+  EXPECT_THAT(thrown_by<Error>([&] { ActivationReader(path, std::vector<std::size_t>{5}); }),
+              HasSubstr("sequence 5 of 5"));
+}
+
 TEST(ActivationStore, KeepsItsHeader) {
   const Scratch scratch("store");
   const ActivationReader reader(write_store(scratch.path()));
