@@ -1,0 +1,13 @@
+#pragma once
+/// Settings of the training that follows the encoding. The YAML keys have the names of the fields.
+
+namespace btc {
+
+/// Key `refine`.
+struct RefineParams {
+  int block_epochs = 0;               ///< passes over the calibration sequences per block; 0: none
+  double block_learning_rate = 0.01;  ///< first step as a share of each value; cosine to zero
+  int batch = 4;                      ///< sequences per step
+};
+
+}  // namespace btc

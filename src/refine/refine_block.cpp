@@ -1,0 +1,183 @@
+#include "refine/refine_block.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "common/error.hpp"
+#include "common/rng.hpp"
+#include "model/block_forward.hpp"
+#include "model/block_gradient.hpp"
+#include "refine/adam.hpp"
+
+namespace btc {
+namespace {
+
+/// Sequences to train on and to judge by.
+struct SequenceSplit {
+  std::vector<std::size_t> training, held_out;
+};
+
+SequenceSplit split_sequences(std::size_t sequences) {
+  constexpr std::size_t kHeldOutShare = 8;
+  BTC_CHECK(sequences > 0, "no sequences");
+  SequenceSplit split;
+  const std::size_t held_out = ceil_div(sequences, kHeldOutShare);
+  const std::size_t training = std::max<std::size_t>(sequences - held_out, 1);
+  for (std::size_t s = 0; s < sequences; ++s) {
+    if (s < training) {
+      split.training.push_back(s);
+    }
+    if (s >= sequences - held_out) {
+      split.held_out.push_back(s);
+    }
+  }
+  return split;
+}
+
+void shuffle(std::vector<std::size_t>& order, Rng& rng) {
+  for (std::size_t i = order.size(); i > 1; --i) {
+    std::swap(order[i - 1], order[rng.below(i)]);
+  }
+}
+
+double square_of_difference(const Matrix<float>& a, const Matrix<float>& b) {
+  double sum = 0;
+  for (std::size_t e = 0; e < a.size(); ++e) {
+    const double d = static_cast<double>(a.values()[e]) - static_cast<double>(b.values()[e]);
+    sum += d * d;
+  }
+  return sum;
+}
+
+class BlockTraining {
+ public:
+  BlockTraining(const ModelConfig& config, BlockWeights original, ScaledBlock& block,
+                const OpenSequences& open, const RefineParams& params)
+      : config_(config),
+        original_(config, std::move(original)),
+        block_(block),
+        open_(open),
+        params_(params),
+        rate_(params.block_learning_rate),
+        change_(block.size()),
+        best_(block.size()) {}
+
+  /// Loss of `values`, rounded, on these sequences.
+  double judge(const std::vector<float>& values, const std::vector<std::size_t>& sequences) {
+    block_.set(values);
+    block_.round();
+    const BlockForward present(config_, block_.weights());
+    const SequenceStream stream = open_(sequences);
+    double error = 0;
+    double energy = 0;
+    for (std::size_t s = 0; s < sequences.size(); ++s) {
+      const Matrix<float> input = stream();
+      const Matrix<float> target = original_.run(input.view());
+      error += square_of_difference(present.run(input.view()), target);
+      energy += square_of_difference(target, input);
+    }
+    return energy > 0 ? error / energy : error;
+  }
+
+  void train_epoch(const std::vector<std::size_t>& order, int epoch) {
+    const auto batch = static_cast<std::size_t>(params_.batch);
+    const auto steps = static_cast<std::int64_t>(ceil_div(order.size(), batch));
+    const SequenceStream stream = open_(order);
+    for (std::size_t first = 0; first < order.size(); first += batch) {
+      const std::int64_t step = epoch * steps + static_cast<std::int64_t>(first / batch);
+      take_step(stream, std::min(batch, order.size() - first),
+                cosine_rate(rate_, step, steps * params_.block_epochs));
+    }
+  }
+
+  void keep() { best_ = change_; }
+  void leave_best() {
+    block_.set(best_);
+    block_.round();
+  }
+  [[nodiscard]] const std::vector<float>& change() const { return change_; }
+  [[nodiscard]] int recoveries() const { return recoveries_; }
+
+ private:
+  void take_step(const SequenceStream& stream, std::size_t sequences, double rate) {
+    block_.set(change_);
+    BlockWeights weights = block_.weights();
+    BlockWeights sums = zeros_like(weights);
+    BlockBackward present(config_, std::move(weights));
+    double error = 0;
+    for (std::size_t s = 0; s < sequences; ++s) {
+      error += add_sequence(stream(), present, sums);
+    }
+    std::vector<float> gradient(change_.size());
+    block_.add_gradient(sums, gradient);
+    const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);  // of the logarithm
+    for (float& g : gradient) {
+      g *= scale;
+    }
+    const bool finite =
+        std::isfinite(error) &&
+        std::all_of(gradient.begin(), gradient.end(), [](float g) { return std::isfinite(g); });
+    if (!finite) {
+      change_ = best_;
+      adam_ = {};
+      rate_ /= 2;
+      ++recoveries_;
+      return;
+    }
+    adam_step(change_, gradient, rate, adam_);
+  }
+
+  /// @return the squared error of this sequence
+  double add_sequence(const Matrix<float>& input, BlockBackward& present, BlockWeights& sums) {
+    const Matrix<float> target = original_.run(input.view());
+    Matrix<float> difference = present.forward(input.view(), false);
+    const double error = square_of_difference(difference, target);
+    for (std::size_t e = 0; e < target.size(); ++e) {
+      difference.values()[e] = 2 * (difference.values()[e] - target.values()[e]);
+    }
+    present.backward(difference.view(), sums);
+    return error;
+  }
+
+  const ModelConfig& config_;
+  BlockForward original_;
+  ScaledBlock& block_;
+  const OpenSequences& open_;
+  const RefineParams& params_;
+  double rate_;
+  int recoveries_ = 0;
+  AdamState adam_;
+  std::vector<float> change_, best_;
+};
+
+}  // namespace
+
+RefineReport refine_block(const ModelConfig& config, BlockWeights original, ScaledBlock& block,
+                          std::size_t sequences, const OpenSequences& open,
+                          const RefineParams& params, std::uint64_t seed,
+                          const EpochReport& report) {
+  const SequenceSplit split = split_sequences(sequences);
+  BlockTraining training(config, std::move(original), block, open, params);
+  RefineReport result;
+  result.start = result.end = training.judge(training.change(), split.held_out);
+  for (int epoch = 0; epoch < params.block_epochs; ++epoch) {
+    std::vector<std::size_t> order = split.training;
+    Rng rng(derive_seed(seed, "order", static_cast<std::uint64_t>(epoch)));
+    shuffle(order, rng);
+    training.train_epoch(order, epoch);
+    const double loss = training.judge(training.change(), split.held_out);
+    if (loss < result.end) {
+      training.keep();
+      result.end = loss;
+      result.best_epoch = epoch + 1;
+    }
+    report(epoch + 1, loss);
+  }
+  training.leave_best();
+  result.recoveries = training.recoveries();
+  return result;
+}
+
+}  // namespace btc

@@ -1,0 +1,132 @@
+#include "refine/scale_gradient.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace btc {
+namespace {
+
+/// Sums of one row, and of the columns over all rows so far.
+class GradientSums {
+ public:
+  explicit GradientSums(const QuantizedLinear& linear)
+      : linear_(linear),
+        alpha_(linear.alpha.cols()),
+        mu_(linear.mu.cols()),
+        salient_alpha_(linear.salient_alpha.cols()),
+        salient_mu_(linear.salient_mu.cols()),
+        column_(linear.alpha_col.size()) {
+    result_.alpha.reserve(linear.alpha.size());
+  }
+
+  void add_row(std::size_t i, std::span<const float> gradient) {
+    for (auto* sums : {&alpha_, &mu_, &salient_alpha_, &salient_mu_}) {
+      std::fill(sums->begin(), sums->end(), 0.0);
+    }
+    std::size_t rank = 0;
+    for (std::size_t j = 0; j < gradient.size(); ++j) {
+      const auto g = static_cast<double>(gradient[j]);
+      if (rank < linear_.salient_columns.size() && linear_.salient_columns[rank] == j) {
+        add_salient(i, j, rank++, g);
+      } else {
+        add_entry(i, j, g);
+      }
+    }
+    append(alpha_, result_.alpha);
+    append(mu_, result_.mu);
+    append(salient_alpha_, result_.salient_alpha);
+    append(salient_mu_, result_.salient_mu);
+  }
+
+  std::vector<float> take() {
+    std::vector<float> all = std::move(result_.alpha);
+    for (const auto* part : {&result_.mu, &result_.salient_alpha, &result_.salient_mu}) {
+      all.insert(all.end(), part->begin(), part->end());
+    }
+    append(column_, all);
+    return all;
+  }
+
+ private:
+  void add_salient(std::size_t i, std::size_t j, std::size_t rank, double g) {
+    const std::size_t b = j / linear_.panel;
+    salient_alpha_[2 * b] += linear_.signs.get(i, j) ? g : -g;
+    salient_alpha_[2 * b + 1] += linear_.residual.get(i, rank) ? g : -g;
+    if (!salient_mu_.empty()) {
+      salient_mu_[b] += g;
+    }
+  }
+
+  void add_entry(std::size_t i, std::size_t j, double g) {
+    const std::size_t group = linear_.group.empty() ? 0 : linear_.group(i, j);
+    const std::size_t at = j / linear_.panel * linear_.groups + group;
+    const double signed_g = linear_.signs.get(i, j) ? g : -g;
+    if (column_.empty()) {
+      alpha_[at] += signed_g;
+    } else {
+      alpha_[at] += signed_g * static_cast<double>(linear_.alpha_col[j]);
+      column_[j] += signed_g * static_cast<double>(linear_.alpha(i, at));
+    }
+    if (!mu_.empty()) {
+      mu_[at] += g;
+    }
+  }
+
+  static void append(const std::vector<double>& sums, std::vector<float>& values) {
+    std::transform(sums.begin(), sums.end(), std::back_inserter(values),
+                   [](double sum) { return static_cast<float>(sum); });
+  }
+
+  const QuantizedLinear& linear_;
+  std::vector<double> alpha_, mu_, salient_alpha_, salient_mu_;  // of the row
+  std::vector<double> column_;
+  struct {
+    std::vector<float> alpha, mu, salient_alpha, salient_mu;
+  } result_;
+};
+
+void append_magnitudes(const std::vector<float>& values, std::vector<float>& units) {
+  std::transform(values.begin(), values.end(), std::back_inserter(units),
+                 [](float value) { return std::fabs(value); });
+}
+
+}  // namespace
+
+ScaleFields scale_fields(QuantizedLinear& linear) {
+  return {linear.alpha.values(), linear.mu.values(), linear.salient_alpha.values(),
+          linear.salient_mu.values(), linear.alpha_col};
+}
+
+std::vector<float> scale_units(const QuantizedLinear& linear) {
+  std::vector<float> units;
+  append_magnitudes(linear.alpha.values(), units);
+  if (!linear.mu.empty()) {
+    append_magnitudes(linear.alpha.values(), units);
+  }
+  append_magnitudes(linear.salient_alpha.values(), units);
+  for (std::size_t e = 0; e < linear.salient_mu.size(); ++e) {
+    units.push_back(std::fabs(linear.salient_alpha.values()[2 * e]));
+  }
+  const std::size_t columns = units.size();
+  append_magnitudes(linear.alpha_col, units);
+  if (!linear.alpha_col.empty()) {
+    for (const std::uint32_t j : linear.salient_columns) {
+      units[columns + j] = 0;
+    }
+  }
+  return units;
+}
+
+std::vector<float> scale_gradient(const QuantizedLinear& linear,
+                                  MatrixView<const float> weight_gradient) {
+  BTC_CHECK(weight_gradient.rows() == linear.rows && weight_gradient.cols() == linear.cols,
+            "gradient [", weight_gradient.rows(), ", ", weight_gradient.cols(), "] of a Linear [",
+            linear.rows, ", ", linear.cols, "]");
+  GradientSums sums(linear);
+  for (std::size_t i = 0; i < linear.rows; ++i) {
+    sums.add_row(i, weight_gradient.row(i));
+  }
+  return sums.take();
+}
+
+}  // namespace btc

@@ -1,0 +1,96 @@
+#include "refine/scaled_block.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "common/error.hpp"
+#include "common/half.hpp"
+#include "refine/scale_gradient.hpp"
+
+namespace btc {
+namespace {
+
+std::array<std::vector<float> BlockWeights::*, 4> norm_members() {
+  return {&BlockWeights::input_norm, &BlockWeights::post_attention_norm, &BlockWeights::q_norm,
+          &BlockWeights::k_norm};
+}
+
+}  // namespace
+
+ScaledBlock::ScaledBlock(Linears linear, BlockWeights rest)
+    : linear_(std::move(linear)), rest_(std::move(rest)) {
+  for (Matrix<float>& dense : rest_.linear) {
+    dense = {};
+  }
+  for (const QuantizedLinear& part : linear_) {
+    const std::vector<float> units = scale_units(part);
+    unit_.insert(unit_.end(), units.begin(), units.end());
+  }
+  for (const auto norm : norm_members()) {
+    std::transform((rest_.*norm).begin(), (rest_.*norm).end(), std::back_inserter(unit_),
+                   [](float gain) { return std::fabs(gain); });
+  }
+  for (const std::span<float> field : fields()) {
+    start_.insert(start_.end(), field.begin(), field.end());
+  }
+  size_ = start_.size();
+  BTC_CHECK(unit_.size() == size_, unit_.size(), " units for ", size_, " values");
+}
+
+std::vector<std::span<float>> ScaledBlock::fields() {
+  std::vector<std::span<float>> all;
+  for (QuantizedLinear& part : linear_) {
+    const ScaleFields scales = scale_fields(part);
+    all.insert(all.end(), {scales.alpha, scales.mu, scales.salient_alpha, scales.salient_mu,
+                           scales.alpha_col});
+  }
+  for (const auto norm : norm_members()) {
+    all.emplace_back(rest_.*norm);
+  }
+  return all;
+}
+
+void ScaledBlock::set(std::span<const float> change) {
+  BTC_CHECK(change.size() == size_, change.size(), " changes for ", size_, " values");
+  std::size_t k = 0;
+  for (const std::span<float> field : fields()) {
+    for (float& value : field) {
+      value = start_[k] + unit_[k] * change[k];
+      ++k;
+    }
+  }
+}
+
+void ScaledBlock::round() {
+  for (const std::span<float> field : fields()) {
+    std::transform(field.begin(), field.end(), field.begin(), round_to_fp16);
+  }
+}
+
+BlockWeights ScaledBlock::weights() const {
+  BlockWeights dense = rest_;
+  for (std::size_t i = 0; i < linear_.size(); ++i) {
+    dense.linear.at(i) = dequantize(linear_.at(i));
+  }
+  return dense;
+}
+
+void ScaledBlock::add_gradient(const BlockWeights& gradient, std::span<float> sums) const {
+  BTC_CHECK(sums.size() == size_, sums.size(), " sums for ", size_, " values");
+  std::size_t k = 0;
+  const auto add = [&](const std::vector<float>& values) {
+    for (const float value : values) {
+      sums[k] += value * unit_[k];
+      ++k;
+    }
+  };
+  for (std::size_t i = 0; i < linear_.size(); ++i) {
+    add(scale_gradient(linear_.at(i), gradient.linear.at(i).view()));
+  }
+  for (const auto norm : norm_members()) {
+    add(gradient.*norm);
+  }
+}
+
+}  // namespace btc

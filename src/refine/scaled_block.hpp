@@ -1,0 +1,50 @@
+#pragma once
+/// A quantized block whose scales and norm gains are trained; signs, indices and groups are frozen.
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "common/ids.hpp"
+#include "model/model_source.hpp"
+#include "quant/quantized_linear.hpp"
+
+namespace btc {
+
+/// Trained values are `start * (1 + change)` (a mean moves in units of its scale), so that one
+/// learning rate fits all of them. Changes are one flat vector: the scales of the Linears in their
+/// order, then input norm, post-attention norm, and q and k norm where the model has them.
+class ScaledBlock {
+ public:
+  using Linears = std::array<QuantizedLinear, kLinearKinds.size()>;
+
+  /// @param rest norms and biases; its Linears are not looked at
+  ScaledBlock(Linears linear, BlockWeights rest);
+
+  /// Number of trained values.
+  [[nodiscard]] std::size_t size() const { return size_; }
+  /// Values of all changes; 0 gives the start, bit for bit.
+  void set(std::span<const float> change);
+  /// Rounds the present values to fp16, as they are stored.
+  void round();
+  /// Dense weights for the present values: `dequantize` of each Linear.
+  [[nodiscard]] BlockWeights weights() const;
+  /// sums[k] += dL/d(change[k]) for dL/d(weight) of every Linear and norm.
+  void add_gradient(const BlockWeights& gradient, std::span<float> sums) const;
+
+  [[nodiscard]] const Linears& linear() const { return linear_; }
+  /// Norms and biases with the present values; Linears empty.
+  [[nodiscard]] const BlockWeights& rest() const { return rest_; }
+
+ private:
+  /// Every array of trained values, in the order of the changes.
+  [[nodiscard]] std::vector<std::span<float>> fields();
+
+  Linears linear_;
+  BlockWeights rest_;
+  std::size_t size_ = 0;
+  std::vector<float> start_, unit_;  ///< [size]
+};
+
+}  // namespace btc

@@ -1,0 +1,92 @@
+#include "refine/scaled_block.hpp"
+
+#include <gmock/gmock.h>
+
+#include "model/block_gradient.hpp"
+#include "refine_fixture.hpp"
+
+namespace btc {
+namespace {
+
+using test::RefineFixture;
+
+class ScaledBlockTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  const RefineFixture fixture_{GetParam()};
+  ScaledBlock block_ = fixture_.block();
+};
+
+TEST_P(ScaledBlockTest, StartsAsTheStoredBlockBitForBit) {
+  block_.set(std::vector<float>(block_.size()));
+  const ScaledBlock untouched = fixture_.block();
+  EXPECT_EQ(block_.linear(), untouched.linear());
+  const BlockWeights dense = block_.weights();
+  for (std::size_t i = 0; i < dense.linear.size(); ++i) {
+    EXPECT_EQ(dense.linear.at(i), dequantize(untouched.linear().at(i))) << i;
+  }
+  EXPECT_EQ(dense.input_norm, fixture_.original.input_norm);
+  EXPECT_EQ(dense.post_attention_norm, fixture_.original.post_attention_norm);
+  EXPECT_EQ(dense.q_norm, fixture_.original.q_norm);
+  EXPECT_EQ(dense.bias, fixture_.original.bias);
+}
+
+TEST_P(ScaledBlockTest, ChangesAreShares) {
+  block_.set(std::vector<float>(block_.size(), 0.5F));
+  const ScaledBlock before = fixture_.block();
+  EXPECT_FLOAT_EQ(block_.linear()[2].alpha(3, 0), 1.5F * before.linear()[2].alpha(3, 0));
+  EXPECT_FLOAT_EQ(block_.linear()[6].alpha_col[1], 1.5F);
+  EXPECT_FLOAT_EQ(block_.rest().input_norm[2], 1.5F * fixture_.original.input_norm[2]);
+  EXPECT_EQ(block_.linear()[2].signs, before.linear()[2].signs);
+  EXPECT_THROW(block_.set(std::vector<float>(3)), Error);
+}
+
+TEST_P(ScaledBlockTest, RoundsEverythingToFp16) {
+  block_.set(std::vector<float>(block_.size(), 0.1F));
+  block_.round();
+  for (const float alpha : block_.linear()[0].alpha.values()) {
+    EXPECT_EQ(alpha, round_to_fp16(alpha));
+  }
+  for (const float gain : block_.rest().post_attention_norm) {
+    EXPECT_EQ(gain, round_to_fp16(gain));
+  }
+}
+
+// Every dL/dw = 1: the slope of the sum of all weights and norm gains.
+TEST_P(ScaledBlockTest, GradientsFollowTheOrderOfTheChanges) {
+  BlockWeights ones = zeros_like(fixture_.original);
+  for (Matrix<float>& linear : ones.linear) {
+    std::fill(linear.values().begin(), linear.values().end(), 1.0F);
+  }
+  for (auto* norm : {&ones.input_norm, &ones.post_attention_norm, &ones.q_norm, &ones.k_norm}) {
+    std::fill(norm->begin(), norm->end(), 1.0F);
+  }
+  const auto total = [&] {
+    double sum = 0;
+    const BlockWeights dense = block_.weights();
+    for (const Matrix<float>& linear : dense.linear) {
+      sum += std::accumulate(linear.values().begin(), linear.values().end(), 0.0);
+    }
+    for (const auto* norm :
+         {&dense.input_norm, &dense.post_attention_norm, &dense.q_norm, &dense.k_norm}) {
+      sum += std::accumulate(norm->begin(), norm->end(), 0.0);
+    }
+    return sum;
+  };
+  std::vector<float> gradient(block_.size());
+  block_.add_gradient(ones, gradient);
+  std::vector<float> change(block_.size());
+  for (std::size_t k = 0; k < change.size(); k += 37) {
+    change[k] = 0.5F;
+    block_.set(change);
+    const double plus = total();
+    change[k] = -0.5F;
+    block_.set(change);
+    EXPECT_NEAR(gradient[k], plus - total(), 1e-4) << "change " << k;
+    change[k] = 0;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ScaledBlockTest, ::testing::Values("llama_untied_bias", "qwen3"));
+
+}  // namespace
+}  // namespace btc
