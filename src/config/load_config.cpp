@@ -64,6 +64,13 @@ constexpr auto kCodebookFields = [](auto& map, CodebookParams& codebook) {
   map.flag("refit", codebook.refit);
 };
 
+constexpr auto kRefineFields = [](auto& map, RefineParams& refine) {
+  constexpr NumberRange kRate = {.low = 0, .high = 1};
+  map.integer("block_epochs", refine.block_epochs, IntegerRange{.low = 0, .high = 10000});
+  map.number("block_learning_rate", refine.block_learning_rate, kRate);
+  map.integer("batch", refine.batch, IntegerRange{.low = 1, .high = 1 << 20});
+};
+
 constexpr auto kPerplexityFields = [](auto& map, PerplexityParams& entry) {
   map.required_text("name", entry.name);
   map.choice("source", entry.source, kTokenSourceNames);
@@ -90,6 +97,7 @@ constexpr auto kRootFields = [](auto& map, PipelineConfig& config) {
   map.section("compute", config.compute, kComputeFields);
   map.section("binarize", config.binarize, kBinarizeFields);
   map.section_or_none("codebook", config.codebook, kCodebookFields);
+  map.section("refine", config.refine, kRefineFields);
   map.section("evaluate", config.evaluate, kEvaluateFields);
   map.section("resume", config.resume, kResumeFields);
 };

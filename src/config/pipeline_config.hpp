@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "quant/params.hpp"
+#include "refine/params.hpp"
 
 namespace btc {
 
@@ -75,6 +76,7 @@ struct PipelineConfig {
   ComputeParams compute;
   BinarizeParams binarize;
   std::optional<CodebookParams> codebook;  ///< `codebook: none` in YAML is nullopt
+  RefineParams refine;
   EvaluateParams evaluate;
   ResumeParams resume;
 };

@@ -19,6 +19,7 @@ constexpr int kCaptureVersion = 1;
 constexpr int kBinarizeVersion = 1;
 constexpr int kCodebookVersion = 1;
 constexpr int kEncodeVersion = 1;
+constexpr int kRefineVersion = 1;
 constexpr int kReduceVersion = 1;
 
 /// The options below one of these keys (`binarize.` or a whole key).
@@ -118,6 +119,26 @@ std::vector<Unit> codebook_units(const PipelineConfig& config, const RunPaths& p
   return units;
 }
 
+std::vector<Unit> refine_units(const PipelineConfig& config, const RunPaths& paths,
+                               const SourceIdentity& identity, const PlannedUnits& units) {
+  if (config.refine.block_epochs == 0) {
+    return {};
+  }
+  Parts parts = options_of(config, {"refine.block_epochs", "refine.block_learning_rate",
+                                    "refine.batch", "run.seed", "compute.threads_per_rank"});
+  parts["math"] = math_mode();
+  std::vector<Unit> refine;
+  for (std::size_t b = 0; b < units.encode.size(); ++b) {
+    parts["input"] = units.encode[b].fingerprint;
+    parts["activations"] = units.capture[b].fingerprint;
+    parts["weights"] = identity.blocks[b];
+    const int block = static_cast<int>(b);
+    refine.push_back({"refine", block_stem(block), paths.refined(block),
+                      make_fingerprint("refine", kRefineVersion, parts)});
+  }
+  return refine;
+}
+
 }  // namespace
 
 std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity) {
@@ -172,11 +193,13 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
                             make_fingerprint("encode", kEncodeVersion, parts)});
   }
 
+  units.refine = refine_units(config, paths, identity, units);
   for (int shard = 0; shard <= blocks; ++shard) {
     const bool outer = shard == blocks;
-    Parts parts = {{"input", outer ? join_fingerprints(units.codebook)
-                                   : units.encode[static_cast<std::size_t>(shard)].fingerprint},
-                   {"weights", outer ? identity.outer : ""}};
+    Parts parts = {
+        {"input", outer ? join_fingerprints(units.codebook)
+                        : units.final_blocks().at(static_cast<std::size_t>(shard)).fingerprint},
+        {"weights", outer ? identity.outer : ""}};
     units.shards.push_back({"reduce", outer ? "outer" : block_stem(shard),
                             paths.model() / shard_name(shard, blocks),
                             make_fingerprint("reduce", kReduceVersion, parts)});

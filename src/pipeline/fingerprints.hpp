@@ -18,8 +18,14 @@ struct PlannedUnits {
   std::vector<Unit> binarize;  ///< [blocks]
   std::vector<Unit> codebook;  ///< [blocks], one for scope model, none without codebook
   std::vector<Unit> encode;    ///< [blocks]
+  std::vector<Unit> refine;    ///< [blocks], none with `refine.block_epochs: 0`
   std::vector<Unit> shards;    ///< [blocks + 1] of stage `reduce`; the last is the outer shard
   Unit model;                  ///< stage `reduce`: metadata and manifest
+
+  /// The units whose files become the shards of the blocks: those of the last stage there is.
+  [[nodiscard]] const std::vector<Unit>& final_blocks() const {
+    return refine.empty() ? encode : refine;
+  }
 };
 
 /// @param sequences_content what the calibration sequences are made of: the content hash of the

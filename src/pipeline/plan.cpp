@@ -67,7 +67,9 @@ std::vector<LedgerLine> block_ledger(const PipelineConfig& config, const ModelCo
     bias += model.bias.at(index_of(kind)) ? linear_shape(model, kind)[0] * size : 0;
   }
   const std::uint64_t norm = 2 * model.hidden + (model.qk_norm ? 2 * model.head_dim : 0);
-  lines.push_back({"", "", "norm", norm * size});
+  constexpr std::uint64_t kTrainedNormSize = 2;
+  lines.push_back(
+      {"", "", "norm", norm * (config.refine.block_epochs > 0 ? kTrainedNormSize : size)});
   lines.push_back({"", "", "bias", bias});
   lines.push_back({"", "", "container", (lines.size() + 2) * kHeaderBytesPerTensor});
   if (config.codebook && config.codebook->scope == CodebookScope::kBlock) {
@@ -142,6 +144,23 @@ std::uint64_t evaluation_memory(const PipelineConfig& config, const ModelConfig&
   return largest == 0 ? 0 : largest + 2 * sizes.block_fp32;
 }
 
+/// What autograd keeps of one sequence in one block: hidden states about 16 times, MLP states 5
+/// times, queries, keys and values 4 times.
+std::uint64_t gradient_memory(const PipelineConfig& config, const ModelConfig& model) {
+  const std::uint64_t heads = (model.heads + 2 * model.kv_heads) * model.head_dim;
+  return config.calibration.window * (16 * model.hidden + 5 * model.intermediate + 4 * heads) *
+         kFp32;
+}
+
+PlannedStage refine_stage(const PipelineConfig& config, const ModelConfig& model,
+                          const Sizes& sizes) {
+  const auto blocks = static_cast<std::uint64_t>(model.blocks);
+  // Every epoch reads the sequences to train on, and those held out; and so does the start.
+  const auto passes = static_cast<std::uint64_t>(config.refine.block_epochs) + 1;
+  return {"refine", blocks, sizes.checkpoint + sizes.packed + passes * sizes.activations * blocks,
+          sizes.packed, 4 * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence};
+}
+
 std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelConfig& model,
                                       const Sizes& sizes, int ranks) {
   const auto blocks = static_cast<std::uint64_t>(model.blocks);
@@ -155,20 +174,25 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
   const std::uint64_t histogram =
       config.codebook ? std::uint64_t{16} << config.codebook->vector_length : 0;
   const std::size_t measured = config.evaluate.perplexity.size();
-  return {{"sequences", 1, self ? sizes.checkpoint * static_cast<std::uint64_t>(ranks) : 0,
-           config.calibration.samples * config.calibration.window * 4,
-           self ? parameter_count(model) * kFp32 : 0},
-          {"capture", blocks, 2 * sizes.checkpoint + all_activations, all_activations,
-           sizes.block_fp32 + 6 * sizes.sequence},
-          {"binarize", blocks, sizes.checkpoint + all_activations, all_factors,
-           sizes.block_fp32 + 2 * sizes.hessians + sizes.largest_factor + 3 * sizes.largest_linear},
-          {"codebook", codebooks, 0, 0, histogram},
-          {"encode", blocks, sizes.checkpoint + all_factors, sizes.packed,
-           sizes.block_fp32 + sizes.hessians + 4 * sizes.largest_linear},
-          {"reduce", blocks + 2, sizes.packed, sizes.packed, std::uint64_t{1} << 26U},
-          {"evaluate", measured * config.evaluate.subjects.size(),
-           measured * (sizes.checkpoint + sizes.packed), 0,
-           evaluation_memory(config, model, sizes, ranks)}};
+  std::vector<PlannedStage> stages = {
+      {"sequences", 1, self ? sizes.checkpoint * static_cast<std::uint64_t>(ranks) : 0,
+       config.calibration.samples * config.calibration.window * 4,
+       self ? parameter_count(model) * kFp32 : 0},
+      {"capture", blocks, 2 * sizes.checkpoint + all_activations, all_activations,
+       sizes.block_fp32 + 6 * sizes.sequence},
+      {"binarize", blocks, sizes.checkpoint + all_activations, all_factors,
+       sizes.block_fp32 + 2 * sizes.hessians + sizes.largest_factor + 3 * sizes.largest_linear},
+      {"codebook", codebooks, 0, 0, histogram},
+      {"encode", blocks, sizes.checkpoint + all_factors, sizes.packed,
+       sizes.block_fp32 + sizes.hessians + 4 * sizes.largest_linear}};
+  if (config.refine.block_epochs > 0) {
+    stages.push_back(refine_stage(config, model, sizes));
+  }
+  stages.push_back({"reduce", blocks + 2, sizes.packed, sizes.packed, std::uint64_t{1} << 26U});
+  stages.push_back({"evaluate", measured * config.evaluate.subjects.size(),
+                    measured * (sizes.checkpoint + sizes.packed), 0,
+                    evaluation_memory(config, model, sizes, ranks)});
+  return stages;
 }
 
 std::string gigabytes(std::uint64_t bytes) {

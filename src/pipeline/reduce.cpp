@@ -46,7 +46,8 @@ UnitResult describe_file(ModelFile file) {
 
 /// Settings that decide what is in the model: no paths, nothing about the machine.
 std::map<std::string, std::string> model_options(const PipelineConfig& config) {
-  constexpr std::array<std::string_view, 3> kKept = {"binarize.", "codebook", "calibration."};
+  constexpr std::array<std::string_view, 4> kKept = {"binarize.", "codebook", "calibration.",
+                                                     "refine."};
   std::map<std::string, std::string> options;
   for (const auto& [name, value] : to_options(config)) {
     for (const std::string_view prefix : kKept) {
@@ -122,11 +123,11 @@ UnitResult write_shard(const UnitStore& store, const PlannedUnits& units, std::s
                        const Checkpoint& checkpoint, const SourceIdentity& identity) {
   const int blocks = checkpoint.config().blocks;
   if (std::cmp_less(shard, blocks)) {
-    const UnitResult encoded = store.at(units.encode[shard]);
-    return store.read(units.encode[shard], [&] {
-      return describe_file(copy_block_shard(paths.packed(static_cast<int>(shard)),
-                                            static_cast<int>(shard), blocks, paths.model(),
-                                            encoded.sha256));
+    const Unit& block = units.final_blocks().at(shard);
+    const UnitResult finished = store.at(block);
+    return store.read(block, [&] {
+      return describe_file(copy_block_shard(block.file, static_cast<int>(shard), blocks,
+                                            paths.model(), finished.sha256));
     });
   }
   IdentifiedModel(checkpoint, identity).check_outer();

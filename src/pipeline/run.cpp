@@ -24,6 +24,7 @@
 #include "pipeline/fingerprints.hpp"
 #include "pipeline/plan.hpp"
 #include "pipeline/reduce.hpp"
+#include "pipeline/refine.hpp"
 #include "pipeline/results.hpp"
 #include "pipeline/sequences.hpp"
 #include "pipeline/source_identity.hpp"
@@ -308,6 +309,11 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
   clock.time("binarize", [&] { return run_binarize(run); });
   clock.time("codebook", [&] { return run_codebook(run); });
   clock.time("encode", [&] { return run_encode(run); });
+  if (!run.units.refine.empty()) {
+    clock.time("refine", [&] {
+      return refine_blocks(run.runner, run.units, run.config, run.checkpoint, run.original);
+    });
+  }
   ReducedModel reduced;
   clock.time("reduce", [&] {
     std::size_t computed = 0;

@@ -36,6 +36,7 @@ std::vector<Case> cases() {
        {.binarize = "{split_points: 1, split_rule: fraction, group_fractions: [0.05], scales: row, "
                     "salient: none, compensation: sequential}",
         .codebook = "{vector_length: 8, target_bits: 0.7, scope: block}",
+        .refine = "{block_epochs: 2}",
         .evaluate = kEvaluate}},
       {"no_codebook_qwen3",
        {.family = "qwen3",
@@ -46,6 +47,7 @@ std::vector<Case> cases() {
         .dtype = DType::kF32},
        {.binarize = "{split_points: 2, split_rule: search, salient: search, compensation: block}",
         .codebook = "none",
+        .refine = "{block_epochs: 2, block_learning_rate: 0.05}",
         .evaluate = kEvaluate}},
   };
 }

@@ -92,6 +92,14 @@ TEST_F(Resume, WithOtherSplitPointsKeepsSequencesAndActivations) {
   }
 }
 
+TEST_F(Resume, WithRefinementKeepsTheEncodedBlocks) {
+  EXPECT_THAT(redone({"--set", "refine.block_epochs=1"}),
+              UnorderedElementsAre("refine/block-00000.json", "refine/block-00001.json",
+                                   "reduce/block-00000.json", "reduce/block-00001.json",
+                                   "reduce/model.json", "evaluate/packed-toy-0.json"));
+  EXPECT_THAT(redone({"--set", "refine.block_epochs=1"}), IsEmpty());
+}
+
 TEST_F(Resume, WithFewerWindowsEvaluatesOnly) {
   EXPECT_THAT(redone({"--set", "evaluate.perplexity=[{name: toy, source: ids, path: " +
                                    bench_.text().string() + ", window: 32, windows: 3}]"}),

@@ -53,6 +53,23 @@ TEST(Fingerprints, AssignmentRedoesFromEncodeOn) {
               ElementsAre(".", "...", "...", ".", "xxx", "xxx.", "x"));
 }
 
+TEST(Fingerprints, RefinementFollowsTheEncoding) {
+  PipelineConfig config = base_config();
+  EXPECT_TRUE(units_of(config).refine.empty());
+  PipelineConfig refined = config;
+  refined.refine.block_epochs = 2;
+  EXPECT_THAT(changes(units_of(config), units_of(refined)),
+              ElementsAre(".", "...", "...", ".", "...", "xxx.", "x"));
+  PipelineConfig faster = refined;
+  faster.refine.block_learning_rate *= 2;
+  EXPECT_EQ(changed(units_of(refined).refine, units_of(faster).refine), "xxx");
+  PipelineConfig other_blocks = refined;
+  other_blocks.calibration.source = TokenSource::kText;  // `self` would change with any weight
+  EXPECT_EQ(
+      changed(units_of(other_blocks).refine, units_of(other_blocks, {"w0", "w1", "W2"}).refine),
+      "xxx");  // scope model: every block's codewords may change
+}
+
 TEST(Fingerprints, SplitPointsRedoFromBinarizeOn) {
   PipelineConfig other = base_config();
   other.binarize.split_points = 1;

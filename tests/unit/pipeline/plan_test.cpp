@@ -63,6 +63,21 @@ TEST(Plan, TextAndJsonNameEveryStage) {
   }
 }
 
+TEST(Plan, RefinementAddsAStageAndNoStoredBit) {
+  PipelineConfig config = row_config();
+  const ModelConfig model = parse_model_config(kLlama7b, "test");
+  const Plan without = make_plan(config, model, 8);
+  config.refine.block_epochs = 4;
+  const Plan plan = make_plan(config, model, 8);
+  EXPECT_EQ(plan.bits.stored, without.bits.stored);
+  ASSERT_EQ(plan.stages.size(), without.stages.size() + 1);
+  EXPECT_EQ(plan.stages[5].name, "refine");
+  EXPECT_EQ(plan.stages[5].units, 32U);
+  EXPECT_GT(plan.stages[5].memory, 4U * 800'000'000U)
+      << "dense weights, gradients and the original";
+  EXPECT_GT(plan.disk_bytes, without.disk_bytes);
+}
+
 TEST(PackedFormatOf, FollowsTheSettings) {
   EXPECT_EQ(packed_format(paper_config().binarize, paper_config().codebook).panel, 128U);
   const PackedFormat row = packed_format(row_config().binarize, row_config().codebook);

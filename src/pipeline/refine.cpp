@@ -1,0 +1,67 @@
+#include "pipeline/refine.hpp"
+
+#include <fmt/format.h>
+#include <memory>
+#include <utility>
+
+#include "calibration/activation_store.hpp"
+#include "common/log.hpp"
+#include "common/rng.hpp"
+#include "pipeline/encode.hpp"
+#include "pipeline/stored_block.hpp"
+#include "refine/refine_block.hpp"
+
+namespace btc {
+namespace {
+
+/// Sequences of a unit of the capture stage, in any order.
+OpenSequences stored_inputs(const UnitStore& store, const Unit& capture) {
+  return [&store, &capture](const std::vector<std::size_t>& order) -> SequenceStream {
+    const auto reader = store.read(
+        capture, [&] { return std::make_shared<ActivationReader>(capture.file, order); });
+    return
+        [&store, &capture, reader] { return store.read(capture, [&] { return reader->next(); }); };
+  };
+}
+
+std::string describe(const RefineReport& report) {
+  std::string text = fmt::format("error of the block's output {:.4f} -> {:.4f} (epoch {})",
+                                 report.start, report.end, report.best_epoch);
+  if (report.recoveries > 0) {
+    text += fmt::format(", {} steps not finite", report.recoveries);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::size_t refine_blocks(StageRunner& runner, const PlannedUnits& units,
+                          const PipelineConfig& config, const Checkpoint& checkpoint,
+                          const IdentifiedModel& original) {
+  const PackedFormat format = packed_format(config.binarize, config.codebook);
+  const ModelConfig& model = checkpoint.config();
+  return runner.run(units.refine, [&](std::size_t b) {
+    const int block = static_cast<int>(b);
+    const Unit& unit = units.refine[b];
+    StoredBlock stored = read_stored_block(
+        runner.store(), units.encode[b], codebook_unit(config, units, block), model, block, format);
+    ScaledBlock trained(std::move(stored.linear), std::move(stored.rest));
+    const auto log_epoch = [&](int epoch, double loss) {
+      log_info(fmt::format("refine {}: epoch {} of {}, held-out error {:.4f}", unit.name, epoch,
+                           config.refine.block_epochs, loss));
+    };
+    const RefineReport report =
+        refine_block(model, original.load_block(block), trained, config.calibration.samples,
+                     stored_inputs(runner.store(), units.capture[b]), config.refine,
+                     derive_seed(config.run.seed, "refine", b), log_epoch);
+    const PackedBlockFile written =
+        write_trained_block(unit, trained, stored.codebooks, checkpoint, block, format);
+    return UnitResult{.bytes = written.file.bytes,
+                      .sha256 = written.file.sha256,
+                      .seconds = 0,
+                      .note = describe(report),
+                      .payload = "null"};
+  });
+}
+
+}  // namespace btc

@@ -1,0 +1,35 @@
+#pragma once
+/// Packed blocks between the stages: read back to be trained, written again with other scales.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "model/checkpoint.hpp"
+#include "pack/packed_block.hpp"
+#include "pipeline/fingerprints.hpp"
+#include "pipeline/state.hpp"
+#include "refine/scaled_block.hpp"
+
+namespace btc {
+
+/// A packed block that an earlier stage left.
+struct StoredBlock {
+  ScaledBlock::Linears linear;
+  std::vector<Codebook> codebooks;  ///< those that its file holds
+  BlockWeights rest;                ///< norms and biases; no Linears
+};
+
+/// @param from the unit whose file is read; @param codebook of the block, nullptr without codec
+/// @throws FormatError if a file is damaged: its unit is then made anew by the next start
+StoredBlock read_stored_block(const UnitStore& store, const Unit& from, const Unit* codebook,
+                              const ModelConfig& model, int block, const PackedFormat& format);
+
+/// Writes a trained block: its scales, and its norm gains as F16 instead of the checkpoint's;
+/// biases are the checkpoint's. @pre `trained` is rounded
+PackedBlockFile write_trained_block(const Unit& unit, const ScaledBlock& trained,
+                                    const std::vector<Codebook>& codebooks,
+                                    const Checkpoint& checkpoint, int block,
+                                    const PackedFormat& format);
+
+}  // namespace btc
