@@ -10,6 +10,7 @@
 #include "config/field_reader.hpp"
 #include "config/field_writer.hpp"
 #include "config/pipeline_config.hpp"
+#include "config/preset.hpp"
 #include "config/strict_yaml.hpp"
 
 namespace btc {
@@ -145,6 +146,7 @@ PipelineConfig load_config(const std::filesystem::path& file,
   for (const auto& text : overrides) {
     apply_override(root, text);
   }
+  apply_preset(root);
   PipelineConfig config;
   FieldReader reader(root, "");
   kRootFields(reader, config);

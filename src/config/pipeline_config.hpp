@@ -81,8 +81,9 @@ struct PipelineConfig {
   ResumeParams resume;
 };
 
-/// Reads a file and applies `key.path=VALUE` overrides (VALUE is YAML). Relative paths stay as
-/// written: they are relative to the working directory.
+/// Reads a file, applies `key.path=VALUE` overrides (VALUE is YAML), then puts the preset that
+/// `preset: NAME` names under it all (@see preset.hpp). Relative paths stay as written: they are
+/// relative to the working directory.
 /// @throws ConfigError naming file, line, key and what is allowed: unknown or duplicate key, wrong
 ///         type, wrong enum value, missing key, value out of range
 PipelineConfig load_config(const std::filesystem::path& file,

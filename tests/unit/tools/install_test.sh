@@ -19,4 +19,7 @@ for program in btc_pipeline btc; do
   fi
   "$prefix/bin/$program" --help >/dev/null
 done
+# Presets are found by name without the source tree.
+(cd / && "$prefix/bin/btc_pipeline" --config /dev/null --set run.dir=x --set model.path=x --set preset=no_such --plan 2>&1 || true) |
+  grep -q 'expected the path of a file or one of .*stored_2.4'
 echo "installed programs run; size $(du -sm "$prefix" | cut -f1) MB"
