@@ -87,6 +87,12 @@ class FieldReader {
       value = read_string(*node, map_.name_of(key));
     }
   }
+  void optional_path(std::string_view key, std::filesystem::path& value) {
+    const YamlNode* node = map_.optional(key);
+    if (node != nullptr && node->kind != YamlNode::Kind::kNull) {
+      value = read_string(*node, map_.name_of(key));
+    }
+  }
   /// The file of a token source: needed by `ids` and `text`, refused by `self`.
   void source_path(std::string_view key, std::filesystem::path& value, TokenSource source) {
     const bool needed = source != TokenSource::kSelf;

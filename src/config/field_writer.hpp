@@ -68,6 +68,9 @@ class FieldWriter {
   void required_path(std::string_view key, std::filesystem::path& value) {
     add(key, text_node(value.string()));
   }
+  void optional_path(std::string_view key, std::filesystem::path& value) {
+    add(key, text_node(value.string()));
+  }
   void source_path(std::string_view key, std::filesystem::path& value, TokenSource /*source*/) {
     add(key, text_node(value.string()));
   }

@@ -20,6 +20,7 @@ namespace {
 
 constexpr auto kRunFields = [](auto& map, RunParams& run) {
   map.required_path("dir", run.dir);
+  map.optional_path("shared", run.shared);
   map.seed("seed", run.seed);
 };
 

@@ -24,6 +24,8 @@ inline constexpr std::array<std::string_view, 2> kResumeVerifyNames = {"size", "
 /// Key `run`.
 struct RunParams {
   std::filesystem::path dir;  ///< required
+  /// Where runs that differ only in how they quantize keep what they have in common; empty: nowhere
+  std::filesystem::path shared;
   std::uint64_t seed = 42;
 };
 

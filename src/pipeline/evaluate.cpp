@@ -32,7 +32,8 @@ std::vector<Unit> part_units(std::string_view subject, const EvaluationSubject& 
                      make_fingerprint("evaluate", kEvaluateVersion,
                                       {{"model", model.fingerprint},
                                        {"windows", windows.unit.fingerprint},
-                                       {"part", concat(first, "-", end)}})});
+                                       {"part", concat(first, "-", end)}}),
+                     model.records});
   }
   return units;
 }

@@ -2,6 +2,7 @@
 /// The evaluate stage: perplexity of the original and of the packed model, windows over ranks.
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct EvaluationSubject {
   Subject subject = Subject::kOriginal;
   std::string fingerprint;                   ///< of its weights
   std::function<const ModelSource&()> open;  ///< collective; called if there is work
+  std::filesystem::path records = {};        ///< as `Unit::records`
 };
 
 /// Windows of one perplexity, made and kept in the run directory.

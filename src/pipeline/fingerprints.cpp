@@ -139,6 +139,19 @@ std::vector<Unit> refine_units(const PipelineConfig& config, const RunPaths& pat
   return refine;
 }
 
+/// Moves what does not depend on the quantization to a folder of its own below `shared`.
+void keep_shared(PlannedUnits& units, const std::filesystem::path& shared) {
+  constexpr std::size_t kNameLength = 16;  // hex digits
+  units.shared = shared / units.capture.back().fingerprint.substr(0, kNameLength);
+  const RunPaths paths = {units.shared};
+  units.sequences.file = paths.sequences();
+  units.sequences.records = paths.state();
+  for (std::size_t b = 0; b < units.capture.size(); ++b) {
+    units.capture[b].file = paths.activations(static_cast<int>(b));
+    units.capture[b].records = paths.state();
+  }
+}
+
 }  // namespace
 
 std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity) {
@@ -178,6 +191,9 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
   PlannedUnits units;
   units.sequences = sequences_unit(config, paths, identity, sequences_content);
   units.capture = capture_units(config, paths, identity, units.sequences);
+  if (!config.run.shared.empty()) {
+    keep_shared(units, config.run.shared);
+  }
   units.binarize = binarize_units(config, paths, identity, units.capture);
   units.codebook = codebook_units(config, paths, units.binarize);
 

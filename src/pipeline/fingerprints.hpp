@@ -21,6 +21,9 @@ struct PlannedUnits {
   std::vector<Unit> refine;    ///< [blocks], none with `refine.block_epochs: 0`
   std::vector<Unit> shards;    ///< [blocks + 1] of stage `reduce`; the last is the outer shard
   Unit model;                  ///< stage `reduce`: metadata and manifest
+  /// Where `sequences` and `capture` are kept when other runs may have them too (`run.shared`): a
+  /// folder named by their fingerprint. Empty: with everything else in `run.dir`.
+  std::filesystem::path shared;
 
   /// The units whose files become the shards of the blocks: those of the last stage there is.
   [[nodiscard]] const std::vector<Unit>& final_blocks() const {
@@ -37,7 +40,9 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
 /// is sampled from it and measured on it depends on all three.
 std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity);
 
-/// The unit that makes the windows of one perplexity. @param content as above, of its source
+/// The unit that makes the windows of one perplexity.
+/// @param paths of the folder to keep them in
+/// @param content as above, of its source
 Unit windows_unit(const PerplexityParams& params, const PipelineConfig& config,
                   const RunPaths& paths, const SourceIdentity& identity,
                   const std::string& content);

@@ -108,7 +108,7 @@ std::size_t run_binarize(const Run& run) {
     const int block = static_cast<int>(b);
     const BlockWeights weights = run.original.load_block(block);
     const BinarizedBlock binarized = run.runner.store().read(run.units.capture[b], [&] {
-      ActivationReader inputs(run.paths.activations(block));
+      ActivationReader inputs(run.units.capture[b].file);
       return binarize_block(run.checkpoint.config(), weights, inputs, run.config.binarize,
                             run.config.codebook, run.backend);
     });
@@ -249,18 +249,23 @@ std::vector<PerplexityResult> run_evaluate(const Run& run, std::size_t& computed
     }
     return *packed;
   };
+  const bool shared = !run.units.shared.empty();
+  const RunPaths kept = shared ? RunPaths{run.units.shared} : run.paths;
+  const fs::path records = shared ? kept.state() : fs::path();
   for (const PerplexityParams& params : run.config.evaluate.perplexity) {
     std::string content;
     agree(comm, concat("evaluate.perplexity ", params.name),
           [&] { content = source_content(params.source, params.path, run.config.model_path); });
-    const Unit unit = windows_unit(params, run.config, run.paths, run.identity, content);
+    Unit unit = windows_unit(params, run.config, kept, run.identity, content);
+    unit.records = records;
     const KeptWindows windows =
         keep_windows(run.runner, unit, params, run.config, run.original, computed);
     for (const Subject subject : run.config.evaluate.subjects) {
       EvaluationSubject measured = {subject, original_fingerprint(run.config, run.identity),
-                                    [&run]() -> const ModelSource& { return run.original; }};
+                                    [&run]() -> const ModelSource& { return run.original; },
+                                    records};
       if (subject == Subject::kPacked) {
-        measured = {subject, run.units.model.fingerprint, open_packed};
+        measured = {subject, run.units.model.fingerprint, open_packed, {}};
       }
       results.push_back(measure_perplexity(run.runner, measured, params, windows,
                                            run.config.evaluate.windows_in_memory, computed));
@@ -277,11 +282,17 @@ void refresh_text(const fs::path& path, const std::string& text) {
 }
 
 /// @throws ConfigError if it cannot be written
-void make_run_directory(const RunPaths& paths) {
+void make_directory(const fs::path& path, std::string_view key) {
   std::error_code error;
-  fs::create_directories(paths.log(0).parent_path(), error);
-  BTC_REQUIRE(ConfigError, !error, "run.dir: cannot create ", paths.log(0).parent_path().string(),
-              ": ", error.message());
+  fs::create_directories(path, error);
+  BTC_REQUIRE(ConfigError, !error, key, ": cannot create ", path.string(), ": ", error.message());
+}
+
+void make_run_directories(const PipelineConfig& config, const RunPaths& paths) {
+  make_directory(paths.log(0).parent_path(), "run.dir");
+  if (!config.run.shared.empty()) {
+    make_directory(config.run.shared, "run.shared");
+  }
 }
 
 void prepare_directory(const PipelineConfig& config, const Communicator& comm,
@@ -290,6 +301,9 @@ void prepare_directory(const PipelineConfig& config, const Communicator& comm,
   agree(comm, "preparing the run directory", [&] {
     if (comm.rank() == 0) {
       UnitStore::clean_up(paths.root);
+      if (!config.run.shared.empty()) {
+        UnitStore::clean_up(config.run.shared);
+      }
       refresh_text(paths.root / "config.resolved.yaml", to_yaml(config));
       refresh_text(paths.root / "environment.txt", environment);
       refresh_text(paths.root / "plan.json", plan_json(plan));
@@ -340,7 +354,7 @@ RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, 
   std::unique_ptr<Checkpoint> checkpoint;
   Plan plan;
   agree(comm, "start", [&] {
-    make_run_directory(paths);
+    make_run_directories(config, paths);
     open_log(comm.rank(), paths.log(comm.rank()));
     checkpoint = Checkpoint::open(config.model_path);
     plan = make_plan(config, checkpoint->config(), comm.size());

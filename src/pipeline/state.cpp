@@ -51,7 +51,8 @@ UnitStore::UnitStore(fs::path state_directory, ResumeVerify verify)
     : directory_(std::move(state_directory)), verify_(verify) {}
 
 fs::path UnitStore::record_path(const Unit& unit) const {
-  return directory_ / unit.stage / (unit.name + ".json");
+  const fs::path& records = unit.records.empty() ? directory_ : unit.records;
+  return records / unit.stage / (unit.name + ".json");
 }
 
 std::optional<UnitResult> UnitStore::find(const Unit& unit) const {

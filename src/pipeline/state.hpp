@@ -28,6 +28,7 @@ struct Unit {
   std::string name;            ///< `block-00017`, `model`, ...
   std::filesystem::path file;  ///< what it writes; empty: the record itself is the result
   std::string fingerprint;
+  std::filesystem::path records = {};  ///< where its record is kept; empty: in the run's own state/
 };
 
 /// What a finished unit left behind.

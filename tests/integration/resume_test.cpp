@@ -189,5 +189,44 @@ TEST_F(Resume, NoticesChangedWeights) {
                                        "reduce/model.json", "evaluate/original-toy-0.json"}));
 }
 
+/// Runs that differ in how they quantize do the original model's part once, and pack what they pack
+/// alone.
+TEST_F(Resume, WhatRunsShareIsDoneOnce) {
+  const std::string evaluate = "{perplexity: [{name: toy, source: ids, path: TEXT, window: 32}]}";
+  const std::string shared = "run.shared=" + (bench_.root() / "shared").string();
+  bench_.configure("first", {.evaluate = evaluate});
+  bench_.configure("second", {.evaluate = evaluate});
+  ASSERT_EQ(bench_.start("first", 2, {"--set", shared}).exit_code, 0);
+  EXPECT_EQ(hashes_below(bench_.run_dir("first") / "model"), hashes_below(dir_ / "model"));
+  const Times kept = times_below(bench_.root() / "shared");
+  EXPECT_THAT(kept, ::testing::Not(IsEmpty()));
+
+  const std::vector<std::string> other = {"--set", "codebook.target_bits=0.7"};
+  std::vector<std::string> other_shared = other;
+  other_shared.insert(other_shared.end(), {"--set", shared});
+  const ProcessResult second = bench_.start("second", 3, other_shared);
+  ASSERT_EQ(second.exit_code, 0) << second.text();
+  EXPECT_EQ(times_below(bench_.root() / "shared"), kept) << "captured or evaluated once more";
+  for (const char* const stage : {"sequences", "capture", "activations"}) {
+    EXPECT_FALSE(std::filesystem::exists(bench_.run_dir("second") / "state" / stage)) << stage;
+    EXPECT_FALSE(std::filesystem::exists(bench_.run_dir("second") / stage)) << stage;
+  }
+  EXPECT_EQ(bench_.start("toy", 2, other).exit_code, 0);
+  EXPECT_EQ(hashes_below(bench_.run_dir("second") / "model"), hashes_below(dir_ / "model"));
+}
+
+TEST_F(Resume, AnotherCalibrationHasItsOwnShare) {
+  const std::string shared = "run.shared=" + (bench_.root() / "shared").string();
+  ASSERT_EQ(bench_.start("toy", 2, {"--set", shared}).exit_code, 0);
+  const Times kept = times_below(bench_.root() / "shared");
+  ASSERT_EQ(bench_.start("toy", 2, {"--set", shared, "--set", "calibration.samples=4"}).exit_code,
+            0);
+  ASSERT_EQ(bench_.start("toy", 2, {"--set", shared}).exit_code, 0);
+  const Times after = times_below(bench_.root() / "shared");
+  for (const auto& [file, time] : kept) {
+    EXPECT_EQ(after.at(file), time) << file;
+  }
+}
+
 }  // namespace
 }  // namespace btc::test
