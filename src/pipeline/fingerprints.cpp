@@ -20,6 +20,7 @@ constexpr int kBinarizeVersion = 1;
 constexpr int kCodebookVersion = 1;
 constexpr int kEncodeVersion = 1;
 constexpr int kRefineVersion = 1;
+constexpr int kDistillVersion = 1;
 constexpr int kReduceVersion = 1;
 
 /// The options below one of these keys (`binarize.` or a whole key).
@@ -152,6 +153,33 @@ void keep_shared(PlannedUnits& units, const std::filesystem::path& shared) {
   }
 }
 
+/// Fills the epochs, each made from the one before, and the blocks that the last one leaves.
+void add_distill_units(const PipelineConfig& config, const RunPaths& paths,
+                       const SourceIdentity& identity, PlannedUnits& units) {
+  if (config.refine.kd_epochs == 0) {
+    return;
+  }
+  Parts parts = options_of(config, {"refine.kd_epochs", "refine.kd_learning_rate", "refine.batch",
+                                    "run.seed", "compute.threads_per_rank"});
+  parts["math"] = math_mode();
+  parts["input"] = join_fingerprints(units.trained_from());
+  parts["activations"] = units.capture.front().fingerprint + units.capture.back().fingerprint;
+  parts["weights"] = identity.blocks.back() + identity.outer;
+  for (int epoch = 1; epoch <= config.refine.kd_epochs; ++epoch) {
+    const std::string name = "epoch-" + std::to_string(epoch);
+    parts["epoch"] = std::to_string(epoch);
+    units.distill_epochs.push_back({"distill", name, paths.distilled(name + ".h5"),
+                                    make_fingerprint("distill", kDistillVersion, parts)});
+  }
+  const std::string trained = units.distill_epochs.back().fingerprint;
+  for (std::size_t b = 0; b < units.encode.size(); ++b) {
+    const std::string name = block_stem(static_cast<int>(b));
+    units.distill.push_back(
+        {"distill", name, paths.distilled(name + ".safetensors"),
+         make_fingerprint("distill", kDistillVersion, {{"trained", trained}, {"block", name}})});
+  }
+}
+
 }  // namespace
 
 std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity) {
@@ -210,6 +238,7 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
   }
 
   units.refine = refine_units(config, paths, identity, units);
+  add_distill_units(config, paths, identity, units);
   for (int shard = 0; shard <= blocks; ++shard) {
     const bool outer = shard == blocks;
     Parts parts = {

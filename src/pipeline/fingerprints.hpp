@@ -14,19 +14,25 @@ namespace btc {
 /// Units of the stages up to the packed model, in block order.
 struct PlannedUnits {
   Unit sequences;
-  std::vector<Unit> capture;   ///< [blocks]; unit b writes the input of block b
-  std::vector<Unit> binarize;  ///< [blocks]
-  std::vector<Unit> codebook;  ///< [blocks], one for scope model, none without codebook
-  std::vector<Unit> encode;    ///< [blocks]
-  std::vector<Unit> refine;    ///< [blocks], none with `refine.block_epochs: 0`
-  std::vector<Unit> shards;    ///< [blocks + 1] of stage `reduce`; the last is the outer shard
-  Unit model;                  ///< stage `reduce`: metadata and manifest
+  std::vector<Unit> capture;         ///< [blocks]; unit b writes the input of block b
+  std::vector<Unit> binarize;        ///< [blocks]
+  std::vector<Unit> codebook;        ///< [blocks], one for scope model, none without codebook
+  std::vector<Unit> encode;          ///< [blocks]
+  std::vector<Unit> refine;          ///< [blocks], none with `refine.block_epochs: 0`
+  std::vector<Unit> distill_epochs;  ///< [kd_epochs], each made from the one before
+  std::vector<Unit> distill;         ///< [blocks], none with `refine.kd_epochs: 0`
+  std::vector<Unit> shards;  ///< [blocks + 1] of stage `reduce`; the last is the outer shard
+  Unit model;                ///< stage `reduce`: metadata and manifest
   /// Where `sequences` and `capture` are kept when other runs may have them too (`run.shared`): a
   /// folder named by their fingerprint. Empty: with everything else in `run.dir`.
   std::filesystem::path shared;
 
   /// The units whose files become the shards of the blocks: those of the last stage there is.
   [[nodiscard]] const std::vector<Unit>& final_blocks() const {
+    return distill.empty() ? trained_from() : distill;
+  }
+  /// The units whose files the distill stage starts from.
+  [[nodiscard]] const std::vector<Unit>& trained_from() const {
     return refine.empty() ? encode : refine;
   }
 };

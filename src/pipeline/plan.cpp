@@ -68,8 +68,7 @@ std::vector<LedgerLine> block_ledger(const PipelineConfig& config, const ModelCo
   }
   const std::uint64_t norm = 2 * model.hidden + (model.qk_norm ? 2 * model.head_dim : 0);
   constexpr std::uint64_t kTrainedNormSize = 2;
-  lines.push_back(
-      {"", "", "norm", norm * (config.refine.block_epochs > 0 ? kTrainedNormSize : size)});
+  lines.push_back({"", "", "norm", norm * (trains(config.refine) ? kTrainedNormSize : size)});
   lines.push_back({"", "", "bias", bias});
   lines.push_back({"", "", "container", (lines.size() + 2) * kHeaderBytesPerTensor});
   if (config.codebook && config.codebook->scope == CodebookScope::kBlock) {
@@ -161,8 +160,41 @@ PlannedStage refine_stage(const PipelineConfig& config, const ModelConfig& model
           sizes.packed, 4 * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence};
 }
 
+/// Signs, indices and groups of the whole model as they lie in memory, and one block made dense, on
+/// every rank; of each sample that the rank works on, the input of every block; the gradients of
+/// all samples of a step.
+PlannedStage distill_stage(const PipelineConfig& config, const ModelConfig& model,
+                           const Sizes& sizes, std::uint64_t trained_values, int ranks) {
+  const auto blocks = static_cast<std::uint64_t>(model.blocks);
+  const auto batch = static_cast<std::uint64_t>(config.refine.batch);
+  const auto epochs = static_cast<std::uint64_t>(config.refine.kd_epochs);
+  const std::uint64_t samples = ceil_div(batch, static_cast<std::size_t>(ranks));
+  const std::uint64_t quantized = linear_weight_count(model) * 3 / 2;
+  const std::uint64_t logits = 4 * 256 * model.vocab_size * kFp32;
+  const std::uint64_t head = model.vocab_size * model.hidden * kFp32;
+  const std::uint64_t state = 4 * trained_values * kFp32;
+  return {"distill", blocks + epochs, sizes.packed + 2 * (epochs + 1) * sizes.activations,
+          sizes.packed + epochs * state,
+          quantized + 4 * sizes.block_fp32 + samples * (blocks + 4) * sizes.sequence + head +
+              logits + gradient_memory(config, model) + state +
+              (2 * batch + samples) * trained_values * kFp32};
+}
+
+/// Scales and norm gains of the model.
+std::uint64_t trained_values(const std::vector<LedgerLine>& lines) {
+  constexpr std::uint64_t kFp16 = 2;
+  std::uint64_t bytes = 0;
+  for (const LedgerLine& line : lines) {
+    const bool trained =
+        line.category == "scales" || line.category == "column_scales" || line.category == "norm";
+    bytes += trained ? line.bytes : 0;
+  }
+  return bytes / kFp16;
+}
+
 std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelConfig& model,
-                                      const Sizes& sizes, int ranks) {
+                                      const Sizes& sizes, const std::vector<LedgerLine>& lines,
+                                      int ranks) {
   const auto blocks = static_cast<std::uint64_t>(model.blocks);
   const std::uint64_t all_activations = sizes.activations * blocks;
   const std::uint64_t all_factors = sizes.factors_file * blocks;
@@ -187,6 +219,9 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
        sizes.block_fp32 + sizes.hessians + 4 * sizes.largest_linear}};
   if (config.refine.block_epochs > 0) {
     stages.push_back(refine_stage(config, model, sizes));
+  }
+  if (config.refine.kd_epochs > 0) {
+    stages.push_back(distill_stage(config, model, sizes, trained_values(lines), ranks));
   }
   stages.push_back({"reduce", blocks + 2, sizes.packed, sizes.packed, std::uint64_t{1} << 26U});
   stages.push_back({"evaluate", measured * config.evaluate.subjects.size(),
@@ -220,7 +255,7 @@ Plan make_plan(const PipelineConfig& config, const ModelConfig& model, int ranks
   plan.bits = bit_numbers(lines, nominal_bits(packed_format(config.binarize, config.codebook)),
                           plan.linear_weights, plan.parameters);
   const Sizes sizes = measure(config, model, total_bytes(lines));
-  plan.stages = plan_stages(config, model, sizes, ranks);
+  plan.stages = plan_stages(config, model, sizes, lines, ranks);
   plan.activation_bytes = sizes.activations * static_cast<std::uint64_t>(model.blocks);
   for (const PlannedStage& stage : plan.stages) {
     plan.disk_bytes += stage.bytes_written;

@@ -18,6 +18,7 @@
 #include "pipeline/binarized_block.hpp"
 #include "pipeline/capture.hpp"
 #include "pipeline/codebooks.hpp"
+#include "pipeline/distill.hpp"
 #include "pipeline/encode.hpp"
 #include "pipeline/environment_report.hpp"
 #include "pipeline/evaluate.hpp"
@@ -326,6 +327,11 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
   if (!run.units.refine.empty()) {
     clock.time("refine", [&] {
       return refine_blocks(run.runner, run.units, run.config, run.checkpoint, run.original);
+    });
+  }
+  if (!run.units.distill.empty()) {
+    clock.time("distill", [&] {
+      return distill_model(run.runner, run.units, run.config, run.checkpoint, run.original);
     });
   }
   ReducedModel reduced;

@@ -34,6 +34,9 @@ struct RunPaths {
   [[nodiscard]] std::filesystem::path refined(int block) const {
     return root / "refined" / (block_stem(block) + ".safetensors");
   }
+  [[nodiscard]] std::filesystem::path distilled(const std::string& file) const {
+    return root / "distilled" / file;
+  }
   [[nodiscard]] std::filesystem::path model() const { return root / "model"; }
   [[nodiscard]] std::filesystem::path state() const { return root / "state"; }
   [[nodiscard]] std::filesystem::path stop_file() const { return root / "STOP"; }

@@ -7,7 +7,14 @@ namespace btc {
 struct RefineParams {
   int block_epochs = 0;               ///< passes over the calibration sequences per block; 0: none
   double block_learning_rate = 0.01;  ///< first step as a share of each value; cosine to zero
-  int batch = 4;                      ///< sequences per step
+  int kd_epochs = 0;                  ///< passes of the whole model after that; 0: none
+  double kd_learning_rate = 0.01;     ///< as above
+  int batch = 4;                      ///< sequences per step of either
 };
+
+/// Whether anything is trained after the encoding.
+inline bool trains(const RefineParams& params) {
+  return params.block_epochs > 0 || params.kd_epochs > 0;
+}
 
 }  // namespace btc

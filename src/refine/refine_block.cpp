@@ -2,45 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "common/error.hpp"
-#include "common/rng.hpp"
 #include "model/block_forward.hpp"
 #include "model/block_gradient.hpp"
 #include "refine/adam.hpp"
+#include "refine/sequence_order.hpp"
 
 namespace btc {
 namespace {
-
-/// Sequences to train on and to judge by.
-struct SequenceSplit {
-  std::vector<std::size_t> training, held_out;
-};
-
-SequenceSplit split_sequences(std::size_t sequences) {
-  constexpr std::size_t kHeldOutShare = 8;
-  BTC_CHECK(sequences > 0, "no sequences");
-  SequenceSplit split;
-  const std::size_t held_out = ceil_div(sequences, kHeldOutShare);
-  const std::size_t training = std::max<std::size_t>(sequences - held_out, 1);
-  for (std::size_t s = 0; s < sequences; ++s) {
-    if (s < training) {
-      split.training.push_back(s);
-    }
-    if (s >= sequences - held_out) {
-      split.held_out.push_back(s);
-    }
-  }
-  return split;
-}
-
-void shuffle(std::vector<std::size_t>& order, Rng& rng) {
-  for (std::size_t i = order.size(); i > 1; --i) {
-    std::swap(order[i - 1], order[rng.below(i)]);
-  }
-}
 
 double square_of_difference(const Matrix<float>& a, const Matrix<float>& b) {
   double sum = 0;
@@ -163,10 +134,7 @@ RefineReport refine_block(const ModelConfig& config, BlockWeights original, Scal
   RefineReport result;
   result.start = result.end = training.judge(training.change(), split.held_out);
   for (int epoch = 0; epoch < params.block_epochs; ++epoch) {
-    std::vector<std::size_t> order = split.training;
-    Rng rng(derive_seed(seed, "order", static_cast<std::uint64_t>(epoch)));
-    shuffle(order, rng);
-    training.train_epoch(order, epoch);
+    training.train_epoch(shuffled(split.training, seed, epoch), epoch);
     const double loss = training.judge(training.change(), split.held_out);
     if (loss < result.end) {
       training.keep();

@@ -47,7 +47,7 @@ std::vector<Case> cases() {
         .dtype = DType::kF32},
        {.binarize = "{split_points: 2, split_rule: search, salient: search, compensation: block}",
         .codebook = "none",
-        .refine = "{block_epochs: 2, block_learning_rate: 0.05}",
+        .refine = "{kd_epochs: 2, kd_learning_rate: 0.05}",
         .evaluate = kEvaluate}},
   };
 }

@@ -34,7 +34,7 @@ std::vector<Case> cases() {
        .settings = {.binarize = "{split_points: 1, split_rule: fraction, group_fractions: [0.05], "
                                 "scales: row, salient: none, compensation: sequential}",
                     .codebook = "{vector_length: 8, target_bits: 0.7, scope: model}",
-                    .refine = "{block_epochs: 2, batch: 3}"},
+                    .refine = "{block_epochs: 2, kd_epochs: 2, batch: 3}"},
        .ranks = {2, 5}},
       {.name = "no_codebook_qwen3",
        .toy = {.family = "qwen3",
@@ -46,7 +46,8 @@ std::vector<Case> cases() {
                .dtype = DType::kF32},
        .settings = {.binarize = "{split_points: 2, split_rule: search, salient: search, "
                                 "compensation: block}",
-                    .codebook = "none"}},
+                    .codebook = "none",
+                    .refine = "{kd_epochs: 2, batch: 4}"}},
       {.name = "codebook_of_each_linear",
        .toy = {.intermediate = 100, .blocks = 2},
        .settings = {.binarize = "{split_points: 1, split_rule: ratio2, salient: fraction, "

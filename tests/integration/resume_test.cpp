@@ -100,6 +100,20 @@ TEST_F(Resume, WithRefinementKeepsTheEncodedBlocks) {
   EXPECT_THAT(redone({"--set", "refine.block_epochs=1"}), IsEmpty());
 }
 
+TEST_F(Resume, WithDistillationRedoesOnlyTheEpochThatIsGone) {
+  redone({"--set", "refine.kd_epochs=3"});
+  const auto expected = hashes_below(dir_ / "model");
+  EXPECT_THAT(redone({"--set", "refine.kd_epochs=3"}), IsEmpty());
+  std::filesystem::remove(dir_ / "distilled/epoch-2.h5");
+  EXPECT_THAT(redone({"--set", "refine.kd_epochs=3"}, 3),
+              UnorderedElementsAre("distill/epoch-2.json"));
+  std::filesystem::remove(dir_ / "distilled/epoch-3.h5");
+  std::filesystem::remove(dir_ / "distilled/block-00001.safetensors");
+  EXPECT_THAT(redone({"--set", "refine.kd_epochs=3"}, 1),
+              UnorderedElementsAre("distill/epoch-3.json", "distill/block-00001.json"));
+  EXPECT_EQ(hashes_below(dir_ / "model"), expected);
+}
+
 TEST_F(Resume, WithFewerWindowsEvaluatesOnly) {
   EXPECT_THAT(redone({"--set", "evaluate.perplexity=[{name: toy, source: ids, path: " +
                                    bench_.text().string() + ", window: 32, windows: 3}]"}),

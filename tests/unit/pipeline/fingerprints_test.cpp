@@ -70,6 +70,28 @@ TEST(Fingerprints, RefinementFollowsTheEncoding) {
       "xxx");  // scope model: every block's codewords may change
 }
 
+TEST(Fingerprints, DistillationFollowsTheRefinement) {
+  PipelineConfig refined = base_config();
+  refined.refine.block_epochs = 2;
+  EXPECT_TRUE(units_of(refined).distill.empty());
+  PipelineConfig config = refined;
+  config.refine.kd_epochs = 3;
+  const PlannedUnits units = units_of(config);
+  EXPECT_EQ(units.distill_epochs.size(), 3U);
+  EXPECT_EQ(units.distill.size(), 3U);
+  EXPECT_EQ(changed(units_of(refined).refine, units.refine), "...");
+  EXPECT_EQ(changed(units_of(refined).shards, units.shards), "xxx.");
+  EXPECT_EQ(&units.final_blocks(), &units.distill);
+  PipelineConfig faster = config;
+  faster.refine.kd_learning_rate *= 2;
+  EXPECT_EQ(changed(units.distill_epochs, units_of(faster).distill_epochs), "xxx");
+  EXPECT_EQ(changed(units.distill, units_of(faster).distill), "xxx");
+  EXPECT_EQ(changed(units.refine, units_of(faster).refine), "...");
+  faster.refine.block_epochs = 0;  // then it starts from the encoded blocks
+  const PlannedUnits direct = units_of(faster);
+  EXPECT_EQ(&direct.trained_from(), &direct.encode);
+}
+
 TEST(Fingerprints, SplitPointsRedoFromBinarizeOn) {
   PipelineConfig other = base_config();
   other.binarize.split_points = 1;

@@ -76,6 +76,13 @@ TEST(Plan, RefinementAddsAStageAndNoStoredBit) {
   EXPECT_GT(plan.stages[5].memory, 4U * 800'000'000U)
       << "dense weights, gradients and the original";
   EXPECT_GT(plan.disk_bytes, without.disk_bytes);
+  config.refine.kd_epochs = 2;
+  const Plan distilled = make_plan(config, model, 8);
+  ASSERT_EQ(distilled.stages.size(), plan.stages.size() + 1);
+  EXPECT_EQ(distilled.stages[6].name, "distill");
+  EXPECT_EQ(distilled.stages[6].units, 34U);
+  EXPECT_GT(distilled.stages[6].memory, 6'476'005'376U) << "the quantized model";
+  EXPECT_LT(distilled.stages[6].memory, 4 * 6'476'005'376U) << "is never dense as a whole";
 }
 
 TEST(PackedFormatOf, FollowsTheSettings) {

@@ -8,6 +8,7 @@
 
 #include "common/half.hpp"
 #include "common/rng.hpp"
+#include "model/block_forward.hpp"
 #include "model/checkpoint.hpp"
 #include "refine/refine_block.hpp"
 
@@ -39,7 +40,9 @@ struct RefineFixture {
   explicit RefineFixture(const std::string& name)
       : model(
             Checkpoint::open(std::filesystem::path(BTC_SOURCE_DIR) / "tests/golden/models" / name)),
-        original(model->load_block(0)) {}
+        original(model->load_block(0)) {
+    configure_torch(1);
+  }
 
   [[nodiscard]] ScaledBlock block() const {
     ScaledBlock::Linears linear;
