@@ -5,12 +5,14 @@
 #include <cctype>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "common/error.hpp"
 #include "config/field_reader.hpp"
 #include "config/field_writer.hpp"
 #include "config/pipeline_config.hpp"
 #include "config/preset.hpp"
+#include "config/read_config.hpp"
 #include "config/strict_yaml.hpp"
 
 namespace btc {
@@ -149,6 +151,10 @@ PipelineConfig load_config(const std::filesystem::path& file,
   for (const auto& text : overrides) {
     apply_override(root, text);
   }
+  return read_config(std::move(root));
+}
+
+PipelineConfig read_config(YamlNode root) {
   apply_preset(root);
   PipelineConfig config;
   FieldReader reader(root, "");

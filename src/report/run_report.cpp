@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "common/error.hpp"
+
 namespace btc {
 namespace {
 
@@ -14,18 +16,6 @@ constexpr int kSchemaVersion = 1;
 constexpr std::uint64_t kToyParameters = 100'000'000;
 
 using Row = std::vector<std::pair<std::string_view, std::string>>;
-
-/// RFC 4180: quoted only when needed.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) {
-    return text;
-  }
-  std::string out = "\"";
-  for (const char c : text) {
-    out += c == '"' ? "\"\"" : std::string(1, c);
-  }
-  return out + '"';
-}
 
 std::string stage_seconds(const RunReport& report, std::string_view stage) {
   const auto it = std::ranges::find(report.seconds, stage, &std::pair<std::string, double>::first);
@@ -91,6 +81,17 @@ std::string csv_line(const Row& row, Part part) {
 
 }  // namespace
 
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) {
+    return text;
+  }
+  std::string out = "\"";
+  for (const char c : text) {
+    out += c == '"' ? "\"\"" : std::string(1, c);
+  }
+  return out + '"';
+}
+
 bool is_toy(const RunReport& report) { return report.parameters < kToyParameters; }
 
 std::string results_json(const RunReport& report) {
@@ -140,6 +141,50 @@ std::string results_json(const RunReport& report) {
                     {"backend", report.backend},
                     {"device", report.device}};
   return Json{{"btc", row}}.dump(2) + "\n";
+}
+
+RunReport parse_results(const std::string& text, const std::string& origin) {
+  using Json = nlohmann::ordered_json;  // stages keep their order
+  RunReport report;
+  try {
+    const Json row = Json::parse(text).at("btc");
+    const int version = row.at("schema_version");
+    BTC_REQUIRE(FormatError, version == kSchemaVersion, origin, ": schema_version ", version,
+                ", expected ", kSchemaVersion);
+    report.run_id = row.at("run_id");
+    report.created_utc = row.at("created_utc");
+    report.git_hash = row.at("git");
+    report.git_dirty = row.at("git_dirty");
+    report.config_sha256 = row.at("config_sha256");
+    report.model = row.at("model");
+    report.linear_weights = row.at("linear_weights");
+    report.parameters = row.at("parameters");
+    const Json& bits = row.at("bits");
+    report.nominal_bits = bits.at("nominal");
+    report.sign_bits = bits.at("sign");
+    report.stored_bits = bits.at("stored");
+    report.model_bits = bits.at("model");
+    report.salient_fraction = row.at("salient_fraction");
+    for (const Json& line : row.at("ledger")) {
+      report.ledger.push_back({line.at("category"), line.at("bytes")});
+    }
+    report.total_bytes = row.at("total_bytes");
+    for (const Json& r : row.at("perplexity")) {
+      report.perplexity.push_back({r.at("subject"), r.at("name"), r.at("protocol"), r.at("window"),
+                                   r.at("windows"), r.at("tokens"), r.at("add_bos"),
+                                   r.at("value")});
+    }
+    for (const auto& [stage, seconds] : row.at("seconds").items()) {
+      report.seconds.emplace_back(stage, seconds.get<double>());
+    }
+    report.peak_rss_bytes = row.at("peak_rss_bytes").get<std::vector<std::uint64_t>>();
+    report.threads_per_rank = row.at("threads_per_rank");
+    report.backend = row.at("backend");
+    report.device = row.at("device");
+  } catch (const nlohmann::json::exception& error) {
+    BTC_THROW(FormatError, origin, ": ", error.what());
+  }
+  return report;
 }
 
 std::string results_csv(const RunReport& report) {

@@ -56,6 +56,11 @@ bool is_toy(const RunReport& report);
 
 /// `results.json`: everything above under the key `btc`.
 std::string results_json(const RunReport& report);
+/// The report that `results_json` wrote. @param origin file name for messages
+/// @throws FormatError if it is no such text, or of another version
+RunReport parse_results(const std::string& text, const std::string& origin);
+/// A field of a CSV file, quoted only when needed (RFC 4180).
+std::string csv_field(const std::string& text);
 /// `results.csv`: the fixed header, then one row for each perplexity, or one row for the packed
 /// model when none was measured. Columns that say nothing about a row's subject are empty.
 std::string results_csv(const RunReport& report);

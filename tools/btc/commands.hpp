@@ -13,5 +13,9 @@ void add_inspect(CLI::App& app);
 void add_export(CLI::App& app);
 /// `btc doctor`: what this machine and build offer.
 void add_doctor(CLI::App& app);
+/// `btc sweep`: sweep file -> numbered configurations.
+void add_sweep(CLI::App& app);
+/// `btc tables`: results of a sweep -> Markdown, CSV and a plot.
+void add_tables(CLI::App& app);
 
 }  // namespace btc
