@@ -9,6 +9,7 @@ namespace {
 
 std::vector<Matrix<float>> embedded(std::span<const DistillSample> samples) {
   std::vector<Matrix<float>> hidden;
+  hidden.reserve(samples.size());
   for (const DistillSample& sample : samples) {
     hidden.push_back(sample.embedded);
   }
@@ -45,6 +46,7 @@ std::vector<Matrix<float>> DistilledModel::through(std::size_t b,
                                                    const std::vector<Matrix<float>>& hidden) const {
   const BlockForward block(config_, blocks_[b].weights());
   std::vector<Matrix<float>> output;
+  output.reserve(hidden.size());
   for (const Matrix<float>& input : hidden) {
     output.push_back(block.run(input.view()));
   }
@@ -63,6 +65,7 @@ std::vector<double> DistilledModel::divergences(std::span<const DistillSample> s
     hidden = through(b, hidden);
   }
   std::vector<double> values;
+  values.reserve(samples.size());
   for (std::size_t s = 0; s < samples.size(); ++s) {
     values.push_back(diverge(hidden[s], samples[s], false).value);
   }
