@@ -17,8 +17,9 @@
 #include "pipeline/encode.hpp"
 #include "pipeline/progress.hpp"
 #include "pipeline/stored_block.hpp"
-#include "refine/distill_state.hpp"
+#include "refine/distilled_model.hpp"
 #include "refine/sequence_order.hpp"
+#include "refine/training_state.hpp"
 
 namespace btc {
 namespace {
@@ -86,17 +87,14 @@ class Distillation {
         split_(split_sequences(config.calibration.samples)) {}
 
   /// Zero changes, and how far the model is at the start. Collective.
-  DistillState begin() {
-    DistillState state;
-    state.change.resize(model_.size());
-    state.best = state.change;
-    state.rate = config_.refine.kd_learning_rate;
-    state.best_divergence = held_out_divergence(state.change);
+  TrainingState begin() {
+    TrainingState state = begin_training(model_.size(), config_.refine.kd_learning_rate);
+    state.best_loss = held_out_divergence(state.change);
     return state;
   }
 
   /// Collective. @return the held-out divergence per token afterwards
-  double train_epoch(int epoch, DistillState& state) {
+  double train_epoch(int epoch, TrainingState& state) {
     const std::vector<std::size_t> order =
         shuffled(split_.training, derive_seed(config_.run.seed, "distill", 0), epoch);
     const auto batch = static_cast<std::size_t>(config_.refine.batch);
@@ -108,7 +106,7 @@ class Distillation {
       const std::size_t count = std::min(batch, order.size() - first);
       const std::int64_t step = epoch * steps + static_cast<std::int64_t>(first / batch);
       const auto gradients = gradients_of_step(*samples, count, state.change);
-      distill_step(gradients, cosine_rate(1, step, steps * config_.refine.kd_epochs), state);
+      training_step(sum_of(gradients), cosine_share(step, steps * config_.refine.kd_epochs), state);
     }
     const double divergence = held_out_divergence(state.change);
     judge_epoch(divergence, epoch + 1, state);
@@ -208,12 +206,12 @@ LoadedModel load_model(const StageRunner& runner, const PlannedUnits& units,
 }
 
 /// The state after epoch `count`, 0 being the start. Collective.
-DistillState state_after(std::size_t count, const StageRunner& runner, const PlannedUnits& units,
-                         Distillation& distillation) {
+TrainingState state_after(std::size_t count, const StageRunner& runner, const PlannedUnits& units,
+                          Distillation& distillation) {
   if (count == 0) {
     return distillation.begin();
   }
-  DistillState state;
+  TrainingState state;
   const Unit& unit = units.distill_epochs.at(count - 1);
   agree(runner.comm(), "distill", [&] {
     state = runner.store().read_hashed(unit, [&] { return read_distill_state(unit.file); });
@@ -227,7 +225,7 @@ std::size_t train_epochs(StageRunner& runner, const PlannedUnits& units,
   const std::vector<Unit>& epochs = units.distill_epochs;
   Progress progress("distill", epochs.size(), epochs.size() - todo.size(), comm.rank() == 0);
   std::optional<std::size_t> present;  // the epoch whose outcome `state` is
-  DistillState state;
+  TrainingState state;
   double longest = 0;
   for (const std::size_t epoch : todo) {
     runner.stop_point(longest);
@@ -235,7 +233,7 @@ std::size_t train_epochs(StageRunner& runner, const PlannedUnits& units,
     if (present != epoch) {
       state = state_after(epoch, runner, units, distillation);
     }
-    const double before = state.best_divergence;
+    const double before = state.best_loss;
     const double divergence = distillation.train_epoch(static_cast<int>(epoch), state);
     present = epoch + 1;
     const std::string note = fmt::format("held-out divergence {:.4f}, before {:.4f}{}", divergence,
@@ -271,7 +269,7 @@ std::size_t distill_model(StageRunner& runner, const PlannedUnits& units,
         [&] { loaded = load_model(runner, units, config, original); });
   Distillation distillation(runner, units, config, *loaded.model);
   std::size_t computed = train_epochs(runner, units, todo, distillation);
-  const DistillState state = state_after(units.distill_epochs.size(), runner, units, distillation);
+  const TrainingState state = state_after(units.distill_epochs.size(), runner, units, distillation);
   loaded.model->set(state.best);
   loaded.model->round();
   const PackedFormat format = packed_format(config.binarize, config.codebook);

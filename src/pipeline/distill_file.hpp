@@ -4,13 +4,13 @@
 #include <filesystem>
 #include <string>
 
-#include "refine/distill_state.hpp"
+#include "refine/training_state.hpp"
 
 namespace btc {
 
-void write_distill_state(const std::filesystem::path& path, const DistillState& state,
+void write_distill_state(const std::filesystem::path& path, const TrainingState& state,
                          const std::string& fingerprint);
 /// @throws FormatError if the file is damaged
-DistillState read_distill_state(const std::filesystem::path& path);
+TrainingState read_distill_state(const std::filesystem::path& path);
 
 }  // namespace btc

@@ -30,9 +30,9 @@ void adam_step(std::span<float> values, std::span<const float> gradient, double 
   }
 }
 
-double cosine_rate(double rate, std::int64_t step, std::int64_t steps) {
-  const double share = static_cast<double>(step) / static_cast<double>(steps);
-  return rate * (1 + std::cos(std::numbers::pi * share)) / 2;
+double cosine_share(std::int64_t step, std::int64_t steps) {
+  const double done = static_cast<double>(step) / static_cast<double>(steps);
+  return (1 + std::cos(std::numbers::pi * done)) / 2;
 }
 
 }  // namespace btc

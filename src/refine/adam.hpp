@@ -18,7 +18,7 @@ struct AdamState {
 void adam_step(std::span<float> values, std::span<const float> gradient, double rate,
                AdamState& state);
 
-/// rate * (1 + cos(pi * step / steps)) / 2.
-double cosine_rate(double rate, std::int64_t step, std::int64_t steps);
+/// Share of the rate at a step of a cosine that ends at zero: (1 + cos(pi * step / steps)) / 2.
+double cosine_share(std::int64_t step, std::int64_t steps);
 
 }  // namespace btc

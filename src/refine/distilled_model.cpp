@@ -18,6 +18,16 @@ std::vector<Matrix<float>> embedded(std::span<const DistillSample> samples) {
 
 }  // namespace
 
+std::vector<float> sum_of(std::span<const DistillGradient> gradients) {
+  std::vector<float> sum = gradients.front().change;
+  for (const DistillGradient& gradient : gradients.subspan(1)) {
+    for (std::size_t k = 0; k < sum.size(); ++k) {
+      sum[k] += gradient.change[k];
+    }
+  }
+  return sum;
+}
+
 DistilledModel::DistilledModel(const ModelSource& original, std::vector<ScaledBlock> blocks)
     : config_(original.config()),
       blocks_(std::move(blocks)),

@@ -24,6 +24,9 @@ struct DistillGradient {
   std::vector<float> change;  ///< [DistilledModel::size]
 };
 
+/// Gradients of samples, at least one, added up in their order, whoever computed them.
+std::vector<float> sum_of(std::span<const DistillGradient> gradients);
+
 /// Blocks as `ScaledBlock`s; their changes lie one after another. Embedding, final norm and head
 /// are the original's.
 class DistilledModel {

@@ -1,7 +1,6 @@
 #include "refine/refine_block.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "common/error.hpp"
@@ -9,6 +8,7 @@
 #include "model/block_gradient.hpp"
 #include "refine/adam.hpp"
 #include "refine/sequence_order.hpp"
+#include "refine/training_state.hpp"
 
 namespace btc {
 namespace {
@@ -31,13 +31,13 @@ class BlockTraining {
         block_(block),
         open_(open),
         params_(params),
-        rate_(params.block_learning_rate),
-        change_(block.size()),
-        best_(block.size()) {}
+        state_(begin_training(block.size(), params.block_learning_rate)) {}
 
-  /// Loss of `values`, rounded, on these sequences.
-  double judge(const std::vector<float>& values, const std::vector<std::size_t>& sequences) {
-    block_.set(values);
+  [[nodiscard]] TrainingState& state() { return state_; }
+
+  /// Loss of the present values, rounded, on these sequences.
+  double judge(const std::vector<std::size_t>& sequences) {
+    block_.set(state_.change);
     block_.round();
     const BlockForward present(config_, block_.weights());
     const SequenceStream stream = open_(sequences);
@@ -59,21 +59,18 @@ class BlockTraining {
     for (std::size_t first = 0; first < order.size(); first += batch) {
       const std::int64_t step = epoch * steps + static_cast<std::int64_t>(first / batch);
       take_step(stream, std::min(batch, order.size() - first),
-                cosine_rate(rate_, step, steps * params_.block_epochs));
+                cosine_share(step, steps * params_.block_epochs));
     }
   }
 
-  void keep() { best_ = change_; }
   void leave_best() {
-    block_.set(best_);
+    block_.set(state_.best);
     block_.round();
   }
-  [[nodiscard]] const std::vector<float>& change() const { return change_; }
-  [[nodiscard]] int recoveries() const { return recoveries_; }
 
  private:
-  void take_step(const SequenceStream& stream, std::size_t sequences, double rate) {
-    block_.set(change_);
+  void take_step(const SequenceStream& stream, std::size_t sequences, double share) {
+    block_.set(state_.change);
     BlockWeights weights = block_.weights();
     BlockWeights sums = zeros_like(weights);
     BlockBackward present(config_, std::move(weights));
@@ -81,23 +78,13 @@ class BlockTraining {
     for (std::size_t s = 0; s < sequences; ++s) {
       error += add_sequence(stream(), present, sums);
     }
-    std::vector<float> gradient(change_.size());
+    std::vector<float> gradient(state_.change.size());
     block_.add_gradient(sums, gradient);
     const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);  // of the logarithm
     for (float& g : gradient) {
       g *= scale;
     }
-    const bool finite =
-        std::isfinite(error) &&
-        std::all_of(gradient.begin(), gradient.end(), [](float g) { return std::isfinite(g); });
-    if (!finite) {
-      change_ = best_;
-      adam_ = {};
-      rate_ /= 2;
-      ++recoveries_;
-      return;
-    }
-    adam_step(change_, gradient, rate, adam_);
+    training_step(gradient, share, state_);
   }
 
   /// @return the squared error of this sequence
@@ -117,10 +104,7 @@ class BlockTraining {
   ScaledBlock& block_;
   const OpenSequences& open_;
   const RefineParams& params_;
-  double rate_;
-  int recoveries_ = 0;
-  AdamState adam_;
-  std::vector<float> change_, best_;
+  TrainingState state_;
 };
 
 }  // namespace
@@ -131,21 +115,16 @@ RefineReport refine_block(const ModelConfig& config, BlockWeights original, Scal
                           const EpochReport& report) {
   const SequenceSplit split = split_sequences(sequences);
   BlockTraining training(config, std::move(original), block, open, params);
-  RefineReport result;
-  result.start = result.end = training.judge(training.change(), split.held_out);
+  TrainingState& state = training.state();
+  const double start = state.best_loss = training.judge(split.held_out);
   for (int epoch = 0; epoch < params.block_epochs; ++epoch) {
     training.train_epoch(shuffled(split.training, seed, epoch), epoch);
-    const double loss = training.judge(training.change(), split.held_out);
-    if (loss < result.end) {
-      training.keep();
-      result.end = loss;
-      result.best_epoch = epoch + 1;
-    }
+    const double loss = training.judge(split.held_out);
+    judge_epoch(loss, epoch + 1, state);
     report(epoch + 1, loss);
   }
   training.leave_best();
-  result.recoveries = training.recoveries();
-  return result;
+  return {start, state.best_loss, state.best_epoch, state.recoveries};
 }
 
 }  // namespace btc

@@ -33,16 +33,16 @@ TEST(Adam, FindsAMinimum) {
   AdamState state;
   for (int step = 0; step < 400; ++step) {
     adam_step(values, std::vector<float>{values[0] - 1, 50 * (values[1] - 0.5F)},
-              cosine_rate(0.1, step, 400), state);
+              0.1 * cosine_share(step, 400), state);
   }
   EXPECT_NEAR(values[0], 1, 1e-2);
   EXPECT_NEAR(values[1], 0.5, 1e-2);
 }
 
 TEST(CosineRate, FallsFromTheRateToZero) {
-  EXPECT_EQ(cosine_rate(2, 0, 10), 2);
-  EXPECT_NEAR(cosine_rate(2, 5, 10), 1, 1e-12);
-  EXPECT_NEAR(cosine_rate(2, 10, 10), 0, 1e-12);
+  EXPECT_EQ(cosine_share(0, 10), 1);
+  EXPECT_NEAR(cosine_share(5, 10), 0.5, 1e-12);
+  EXPECT_NEAR(cosine_share(10, 10), 0, 1e-12);
 }
 
 }  // namespace

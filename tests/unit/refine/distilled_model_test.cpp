@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "refine/distill_state.hpp"
+#include "refine/training_state.hpp"
 #include "refine_fixture.hpp"
 
 namespace btc {
@@ -88,15 +88,12 @@ TEST_F(DistilledModelTest, GradientOfASampleDoesNotDependOnTheOthers) {
 }
 
 TEST_F(DistilledModelTest, StepsLowerTheDivergence) {
-  DistillState state;
-  state.change.resize(model_->size());
-  state.best = state.change;
-  state.rate = 0.01;
-  state.best_divergence = total();
-  const double start = state.best_divergence;
+  TrainingState state = begin_training(model_->size(), 0.01);
+  state.best_loss = total();
+  const double start = state.best_loss;
   for (int step = 0; step < 10; ++step) {
     model_->set(state.change);
-    distill_step(model_->gradients(samples_), 1, state);
+    training_step(sum_of(model_->gradients(samples_)), 1, state);
   }
   model_->set(state.change);
   EXPECT_LT(total(), 0.95 * start);
@@ -105,14 +102,14 @@ TEST_F(DistilledModelTest, StepsLowerTheDivergence) {
   EXPECT_EQ(state.best, state.change);
 }
 
-TEST(DistillStep, GoesBackToTheBestWhenSomethingIsNotFinite) {
-  DistillState state;
+TEST(TrainingStep, GoesBackToTheBestWhenSomethingIsNotFinite) {
+  TrainingState state;
   state.change = {1, 2};
   state.best = {3, 4};
   state.rate = 0.5;
   state.adam.steps = 7;
   const DistillGradient bad = {0, {0, std::numeric_limits<float>::quiet_NaN()}};
-  distill_step(std::vector<DistillGradient>{{0, {1, 1}}, bad}, 1, state);
+  training_step(sum_of(std::vector<DistillGradient>{{0, {1, 1}}, bad}), 1, state);
   EXPECT_EQ(state.change, state.best);
   EXPECT_EQ(state.rate, 0.25);
   EXPECT_EQ(state.recoveries, 1);
