@@ -27,6 +27,7 @@
 #include "pipeline/reduce.hpp"
 #include "pipeline/refine.hpp"
 #include "pipeline/results.hpp"
+#include "pipeline/run_lock.hpp"
 #include "pipeline/sequences.hpp"
 #include "pipeline/source_identity.hpp"
 #include "pipeline/stage_clock.hpp"
@@ -369,6 +370,7 @@ RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, 
     const UnitStore store(paths.state(), config.resume.verify);
     StageRunner runner(comm, store, stop);
     runner.stop_point();
+    const std::optional<DirectoryLock> lock = lock_run_directory(runner, paths);
     prepare_directory(config, comm, paths, plan);
     const SourceIdentity identity =
         identify_source(*checkpoint, comm, paths.state() / "source.json",

@@ -39,6 +39,7 @@ struct RunPaths {
   }
   [[nodiscard]] std::filesystem::path model() const { return root / "model"; }
   [[nodiscard]] std::filesystem::path state() const { return root / "state"; }
+  [[nodiscard]] std::filesystem::path lock() const { return state() / "lock"; }
   [[nodiscard]] std::filesystem::path stop_file() const { return root / "STOP"; }
   [[nodiscard]] std::filesystem::path log(int rank) const {
     return root / "logs" / ("rank_" + std::to_string(rank) + ".log");

@@ -229,6 +229,21 @@ TEST_F(Resume, WhatRunsShareIsDoneOnce) {
   EXPECT_EQ(hashes_below(bench_.run_dir("second") / "model"), hashes_below(dir_ / "model"));
 }
 
+/// Nobody has to run a sweep in turn.
+TEST_F(Resume, TwoRunsAtOnceMayHaveOneShare) {
+  const std::string shared = "run.shared=" + (bench_.root() / "shared").string();
+  bench_.configure("one", {});
+  bench_.configure("other", {});
+  Process one(bench_.command("one", 2, {"--set", shared}));
+  Process other(bench_.command("other", 1, {"--set", shared}));
+  const ProcessResult first = one.wait();
+  const ProcessResult second = other.wait();
+  EXPECT_EQ(first.exit_code, 0) << first.text();
+  EXPECT_EQ(second.exit_code, 0) << second.text();
+  EXPECT_EQ(hashes_below(bench_.run_dir("one") / "model"), hashes_below(dir_ / "model"));
+  EXPECT_EQ(hashes_below(bench_.run_dir("other") / "model"), hashes_below(dir_ / "model"));
+}
+
 TEST_F(Resume, AnotherCalibrationHasItsOwnShare) {
   const std::string shared = "run.shared=" + (bench_.root() / "shared").string();
   ASSERT_EQ(bench_.start("toy", 2, {"--set", shared}).exit_code, 0);

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "io/directory_lock.hpp"
 #include "support/pipeline_run.hpp"
 
 namespace btc::test {
@@ -123,6 +124,26 @@ TEST_F(Stop, FilePresentAtTheFirstStartMeansNoWork) {
   std::ofstream(bench()->run_dir("present") / "STOP").close();
   expect_stopped(bench()->start("present", kRanks), "present");
   EXPECT_THAT(contents("present"), ::testing::ElementsAre(::testing::Key("STOP")));
+}
+
+/// A start that waits for another one in the same directory can be stopped, and else goes on.
+TEST_F(Stop, WhileAnotherStartHoldsTheRunDirectory) {
+  bench()->configure("held", settings());
+  auto held = DirectoryLock::try_acquire(bench()->run_dir("held") / "state/lock");
+  ASSERT_TRUE(held.has_value());
+  Process process(bench()->command("held", kRanks));
+  while (process.running() &&
+         process.text_so_far().find("waiting: another start") == std::string::npos) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  std::ofstream(bench()->run_dir("held") / "STOP").close();
+  const ProcessResult stopped = process.wait();
+  expect_stopped(stopped, "held");
+  EXPECT_THAT(stopped.text(), ::testing::Not(::testing::HasSubstr("units to do")));
+
+  std::filesystem::remove(bench()->run_dir("held") / "STOP");
+  held.reset();
+  expect_finishes("held");
 }
 
 }  // namespace
