@@ -72,6 +72,8 @@ constexpr auto kRefineFields = [](auto& map, RefineParams& refine) {
   constexpr NumberRange kRate = {.low = 0, .high = 1};
   map.integer("block_epochs", refine.block_epochs, IntegerRange{.low = 0, .high = 10000});
   map.number("block_learning_rate", refine.block_learning_rate, kRate);
+  map.integer("dense_epochs", refine.dense_epochs, IntegerRange{.low = 0, .high = 10000});
+  map.number("dense_learning_rate", refine.dense_learning_rate, kRate);
   map.integer("kd_epochs", refine.kd_epochs, IntegerRange{.low = 0, .high = 10000});
   map.number("kd_learning_rate", refine.kd_learning_rate, kRate);
   map.integer("batch", refine.batch, IntegerRange{.low = 1, .high = 1 << 20});

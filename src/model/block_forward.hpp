@@ -29,8 +29,8 @@ class BlockForward {
   BlockForward& operator=(BlockForward&&) noexcept;
   /// Output hidden states [T, hidden] of one sequence from position 0, causal attention.
   [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden) const;
-  /// Adds 2 X^T X of this sequence to `sums`, by index_of(SharedInput), each [m, m]; needs no
-  /// output of the block. @see quant/hessian.hpp for the scale of H
+  /// Adds 2 X^T X of this sequence to `sums`, by index_of(SharedInput), each [m, m], or empty where
+  /// it is not wanted; needs no output of the block. @see quant/hessian.hpp for the scale of H
   void accumulate_hessians(MatrixView<const float> hidden,
                            std::array<Matrix<float>, kSharedInputs.size()>& sums) const;
 

@@ -96,7 +96,9 @@ void BlockForward::accumulate_hessians(
   const c10::InferenceMode inference;
   const TransformerBlock& block = state_->block;
   const auto add = [&](SharedInput input, const at::Tensor& x) {
-    add_gram(x, sums.at(index_of(input)));
+    if (!sums.at(index_of(input)).empty()) {
+      add_gram(x, sums.at(index_of(input)));
+    }
   };
   const at::Tensor x = borrow(hidden);
   const at::Tensor attention_input = block.attention_input(x);

@@ -2,6 +2,7 @@
 /// Gradients through one block and through the head (LibTorch's autograd behind it), fp32, one
 /// sequence at a time so that memory is bounded and sums have a fixed order.
 
+#include <array>
 #include <cstddef>
 #include <memory>
 
@@ -13,10 +14,16 @@ namespace btc {
 /// Zeros in the shapes of `weights`, biases left out.
 BlockWeights zeros_like(const BlockWeights& weights);
 
+/// Some of the Linears of a block, by index_of(kind).
+using LinearMask = std::array<bool, kLinearKinds.size()>;
+
 /// One block with a backward pass.
 class BlockBackward {
  public:
+  /// Differentiates by all Linears and norms.
   BlockBackward(const ModelConfig& config, BlockWeights weights);
+  /// Differentiates by the marked Linears only, which saves the time for the others.
+  BlockBackward(const ModelConfig& config, BlockWeights weights, const LinearMask& linears);
   ~BlockBackward();
   BlockBackward(BlockBackward&&) noexcept;
   BlockBackward& operator=(BlockBackward&&) noexcept;
@@ -26,7 +33,7 @@ class BlockBackward {
   /// @param hidden must live until `backward`
   Matrix<float> forward(MatrixView<const float> hidden, bool input_gradient);
   /// For L with dL/d(output) = `output_gradient`, adds dL/d(weight) of every Linear and norm to
-  /// `sums` (@see zeros_like). Once after each `forward`.
+  /// `sums` (@see zeros_like), as far as it is differentiated. Once after each `forward`.
   /// @return dL/d(hidden), or an empty matrix if it was not asked for
   Matrix<float> backward(MatrixView<const float> output_gradient, BlockWeights& sums);
 

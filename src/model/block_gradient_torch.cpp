@@ -35,6 +35,12 @@ BlockBackward::BlockBackward(const ModelConfig& config, BlockWeights weights)
           State{TransformerBlock(config, std::move(weights)), RotaryTable{}, {}, {}})) {
   state_->block.require_gradients();
 }
+BlockBackward::BlockBackward(const ModelConfig& config, BlockWeights weights,
+                             const LinearMask& linears)
+    : state_(std::make_unique<State>(
+          State{TransformerBlock(config, std::move(weights)), RotaryTable{}, {}, {}})) {
+  state_->block.require_gradients(linears);
+}
 BlockBackward::~BlockBackward() = default;
 BlockBackward::BlockBackward(BlockBackward&&) noexcept = default;
 BlockBackward& BlockBackward::operator=(BlockBackward&&) noexcept = default;

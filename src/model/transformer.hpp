@@ -2,6 +2,7 @@
 /// The arithmetic of one block and of the head on tensors, shared by the forward pass over a
 /// sequence and by sampling. Private to this module: only `*_torch.cpp` files include it.
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -52,6 +53,8 @@ class TransformerBlock {
 
   /// Makes all weights and norms leaves of autograd. @pre not made in inference mode
   void require_gradients();
+  /// The marked Linears only.
+  void require_gradients(const std::array<bool, kLinearKinds.size()>& linears);
   /// Adds the gradients that autograd left to `sums`, of the same shapes, and clears them. Biases
   /// have none.
   void take_gradients(BlockWeights& sums);

@@ -178,6 +178,12 @@ void TransformerBlock::require_gradients() {
   }
 }
 
+void TransformerBlock::require_gradients(const std::array<bool, kLinearKinds.size()>& linears) {
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    state_->linear.at(i).requires_grad_(linears.at(i));
+  }
+}
+
 void TransformerBlock::take_gradients(BlockWeights& sums) {
   const auto take = [](at::Tensor& leaf, const at::Tensor& sum) {
     if (leaf.grad().defined()) {

@@ -36,11 +36,11 @@ PackedFormat packed_format(const BinarizeParams& binarize,
   return format;
 }
 
-EncodedBlock encode_block(const BlockWeights& weights, const BinarizedBlock& binarized,
+EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
                           const BinarizeParams& binarize,
                           const std::optional<CodebookParams>& codebook,
                           const std::vector<std::unique_ptr<CodewordSearch>>& searches,
-                          Backend& backend) {
+                          Backend& backend, const PrepareLinear& prepare) {
   EncodedBlock block;
   for (const LinearKind kind : kLinearKinds) {
     const std::size_t i = index_of(kind);
@@ -52,10 +52,14 @@ EncodedBlock encode_block(const BlockWeights& weights, const BinarizedBlock& bin
     if (!binarized.linear.empty()) {
       salient = binarized.linear.at(i).salient_columns;
     }
+    HessianFactor& factor = binarized.factor.at(index_of(input_of(kind)));
     try {
-      QuantizeResult result = quantize_linear(weights.linear.at(i).view(),
-                                              binarized.factor.at(index_of(input_of(kind))),
-                                              binarize, codebook, search, salient, backend);
+      if (prepare) {
+        prepare(kind, weights, factor);
+      }
+      QuantizeResult result = quantize_linear(weights.linear.at(i).view(), factor, binarize,
+                                              codebook, search, salient, backend);
+      weights.linear.at(i) = dequantize(result.linear);
       block.linear.at(i) = std::move(result.linear);
       block.relative_error.at(i) = result.relative_error;
     } catch (const NumericError& error) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -23,13 +24,21 @@ struct EncodedBlock {
   std::array<double, kLinearKinds.size()> relative_error{};
 };
 
+/// Called before a Linear is encoded: may change the Linears of the block that come from this one
+/// on, and the factor of its input.
+using PrepareLinear =
+    std::function<void(LinearKind kind, BlockWeights& weights, HessianFactor& factor)>;
+
+/// Encodes the Linears in their order. Each encoded Linear takes its dense one's place in
+/// `weights`.
+/// @param prepare may be empty
 /// @param searches one per Linear (scope linear), a single one for all, or none (free signs)
 /// @throws NumericError naming the Linear
-EncodedBlock encode_block(const BlockWeights& weights, const BinarizedBlock& binarized,
+EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
                           const BinarizeParams& binarize,
                           const std::optional<CodebookParams>& codebook,
                           const std::vector<std::unique_ptr<CodewordSearch>>& searches,
-                          Backend& backend);
+                          Backend& backend, const PrepareLinear& prepare);
 
 /// Norms and biases of a block as the checkpoint stores them.
 std::vector<TensorView> copied_tensors(const Checkpoint& checkpoint, int block);

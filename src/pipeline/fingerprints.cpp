@@ -227,12 +227,17 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
 
   const Parts encode_options =
       options_of(config, {"codebook.assignment", "codebook.encode", "codebook.refit"});
+  const Parts absorb_options = options_of(
+      config, {"refine.dense_epochs", "refine.dense_learning_rate", "refine.batch", "run.seed"});
   const int blocks = static_cast<int>(units.capture.size());
   for (int block = 0; block < blocks; ++block) {
     Parts parts = encode_options;
     parts["input"] = units.binarize[static_cast<std::size_t>(block)].fingerprint;
     const Unit* codebook = codebook_unit(config, units, block);
     parts["codebook"] = codebook == nullptr ? "none" : codebook->fingerprint;
+    if (config.refine.dense_epochs > 0) {
+      parts.insert(absorb_options.begin(), absorb_options.end());
+    }
     units.encode.push_back({"encode", block_stem(block), paths.packed(block),
                             make_fingerprint("encode", kEncodeVersion, parts)});
   }

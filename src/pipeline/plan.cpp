@@ -151,6 +151,24 @@ std::uint64_t gradient_memory(const PipelineConfig& config, const ModelConfig& m
          kFp32;
 }
 
+/// Encoding. Where errors are absorbed between the Linears: dense weights, those of the best epoch,
+/// gradients, two moments and the original; every epoch reads the sequences, and so do the start
+/// and the new measurements of three inputs.
+PlannedStage encode_stage(const PipelineConfig& config, const ModelConfig& model,
+                          const Sizes& sizes) {
+  const auto blocks = static_cast<std::uint64_t>(model.blocks);
+  PlannedStage stage = {"encode", blocks, sizes.checkpoint + sizes.factors_file * blocks,
+                        sizes.packed, sizes.block_fp32 + sizes.hessians + 4 * sizes.largest_linear};
+  if (config.refine.dense_epochs > 0) {
+    const auto passes = static_cast<std::uint64_t>(config.refine.dense_epochs) + 1;
+    stage.bytes_read += ((kLinearKinds.size() - 1) * passes + kSharedInputs.size() - 1) *
+                        sizes.activations * blocks;
+    stage.memory += 6 * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence +
+                    sizes.largest_factor;
+  }
+  return stage;
+}
+
 PlannedStage refine_stage(const PipelineConfig& config, const ModelConfig& model,
                           const Sizes& sizes) {
   const auto blocks = static_cast<std::uint64_t>(model.blocks);
@@ -215,8 +233,7 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
       {"binarize", blocks, sizes.checkpoint + all_activations, all_factors,
        sizes.block_fp32 + 2 * sizes.hessians + sizes.largest_factor + 3 * sizes.largest_linear},
       {"codebook", codebooks, 0, 0, histogram},
-      {"encode", blocks, sizes.checkpoint + all_factors, sizes.packed,
-       sizes.block_fp32 + sizes.hessians + 4 * sizes.largest_linear}};
+      encode_stage(config, model, sizes)};
   if (config.refine.block_epochs > 0) {
     stages.push_back(refine_stage(config, model, sizes));
   }

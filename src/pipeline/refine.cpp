@@ -1,28 +1,17 @@
 #include "pipeline/refine.hpp"
 
 #include <fmt/format.h>
-#include <memory>
 #include <utility>
 
-#include "calibration/activation_store.hpp"
 #include "common/log.hpp"
 #include "common/rng.hpp"
 #include "pipeline/encode.hpp"
 #include "pipeline/stored_block.hpp"
+#include "pipeline/stored_inputs.hpp"
 #include "refine/refine_block.hpp"
 
 namespace btc {
 namespace {
-
-/// Sequences of a unit of the capture stage, in any order.
-OpenSequences stored_inputs(const UnitStore& store, const Unit& capture) {
-  return [&store, &capture](const std::vector<std::size_t>& order) -> SequenceStream {
-    const auto reader = store.read(
-        capture, [&] { return std::make_shared<ActivationReader>(capture.file, order); });
-    return
-        [&store, &capture, reader] { return store.read(capture, [&] { return reader->next(); }); };
-  };
-}
 
 std::string describe(const RefineReport& report) {
   std::string text = fmt::format("error of the block's output {:.4f} -> {:.4f} (epoch {})",

@@ -15,6 +15,7 @@
 #include "common/rng.hpp"
 #include "io/atomic_file.hpp"
 #include "model/checkpoint.hpp"
+#include "pipeline/absorb.hpp"
 #include "pipeline/binarized_block.hpp"
 #include "pipeline/capture.hpp"
 #include "pipeline/codebooks.hpp"
@@ -32,6 +33,7 @@
 #include "pipeline/source_identity.hpp"
 #include "pipeline/stage_clock.hpp"
 #include "pipeline/stage_runner.hpp"
+#include "pipeline/stored_inputs.hpp"
 
 namespace btc {
 
@@ -211,13 +213,20 @@ std::size_t run_encode(const Run& run) {
   return run.runner.run(run.units.encode, [&](std::size_t b) {
     const int block = static_cast<int>(b);
     const Unit& unit = run.units.encode[b];
-    const BlockWeights weights = run.original.load_block(block);
+    BlockWeights weights = run.original.load_block(block);
     const Unit& from = run.units.binarize[b];
-    const BinarizedBlock binarized =
+    BinarizedBlock binarized =
         run.runner.store().read_hashed(from, [&] { return read_binarized(from.file); });
     const auto& shelved = shelf.of_block(block);
-    EncodedBlock encoded = encode_block(weights, binarized, run.config.binarize,
-                                        run.config.codebook, shelved.searches, run.backend);
+    const OpenSequences inputs = stored_inputs(run.runner.store(), run.units.capture[b]);
+    PrepareLinear prepare;
+    if (run.config.refine.dense_epochs > 0) {
+      prepare = absorb_errors(run.checkpoint.config(), weights, inputs, run.config,
+                              derive_seed(run.config.run.seed, "absorb", b), run.backend);
+    }
+    EncodedBlock encoded =
+        encode_block(std::move(weights), std::move(binarized), run.config.binarize,
+                     run.config.codebook, shelved.searches, run.backend, prepare);
     const bool own_codebooks =
         run.config.codebook && run.config.codebook->scope != CodebookScope::kModel;
     const PackedBlock packed = {

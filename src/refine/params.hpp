@@ -5,11 +5,13 @@ namespace btc {
 
 /// Key `refine`.
 struct RefineParams {
-  int block_epochs = 0;               ///< passes over the calibration sequences per block; 0: none
-  double block_learning_rate = 0.01;  ///< first step as a share of each value; cosine to zero
-  int kd_epochs = 0;                  ///< passes of the whole model after that; 0: none
-  double kd_learning_rate = 0.01;     ///< as above
-  int batch = 4;                      ///< sequences per step of either
+  int block_epochs = 0;                ///< passes over the calibration sequences per block; 0: none
+  double block_learning_rate = 0.01;   ///< first step as a share of each value; cosine to zero
+  int dense_epochs = 0;                ///< passes before each Linear is encoded; 0: none
+  double dense_learning_rate = 0.002;  ///< first step in units of each Linear's root mean square
+  int kd_epochs = 0;                   ///< passes of the whole model after that; 0: none
+  double kd_learning_rate = 0.01;      ///< as above
+  int batch = 4;                       ///< sequences per step of either
 };
 
 /// Whether anything is trained after the encoding.

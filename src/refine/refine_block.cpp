@@ -13,15 +13,6 @@
 namespace btc {
 namespace {
 
-double square_of_difference(const Matrix<float>& a, const Matrix<float>& b) {
-  double sum = 0;
-  for (std::size_t e = 0; e < a.size(); ++e) {
-    const double d = static_cast<double>(a.values()[e]) - static_cast<double>(b.values()[e]);
-    sum += d * d;
-  }
-  return sum;
-}
-
 class BlockTraining {
  public:
   BlockTraining(const ModelConfig& config, BlockWeights original, ScaledBlock& block,
@@ -40,16 +31,7 @@ class BlockTraining {
     block_.set(state_.change);
     block_.round();
     const BlockForward present(config_, block_.weights());
-    const SequenceStream stream = open_(sequences);
-    double error = 0;
-    double energy = 0;
-    for (std::size_t s = 0; s < sequences.size(); ++s) {
-      const Matrix<float> input = stream();
-      const Matrix<float> target = original_.run(input.view());
-      error += square_of_difference(present.run(input.view()), target);
-      energy += square_of_difference(target, input);
-    }
-    return energy > 0 ? error / energy : error;
+    return relative_block_error(original_, present, open_(sequences), sequences.size());
   }
 
   void train_epoch(const std::vector<std::size_t>& order, int epoch) {
@@ -76,7 +58,7 @@ class BlockTraining {
     BlockBackward present(config_, std::move(weights));
     double error = 0;
     for (std::size_t s = 0; s < sequences; ++s) {
-      error += add_sequence(stream(), present, sums);
+      error += add_error_gradient(original_, present, stream(), sums);
     }
     std::vector<float> gradient(state_.change.size());
     block_.add_gradient(sums, gradient);
@@ -85,18 +67,6 @@ class BlockTraining {
       g *= scale;
     }
     training_step(gradient, share, state_);
-  }
-
-  /// @return the squared error of this sequence
-  double add_sequence(const Matrix<float>& input, BlockBackward& present, BlockWeights& sums) {
-    const Matrix<float> target = original_.run(input.view());
-    Matrix<float> difference = present.forward(input.view(), false);
-    const double error = square_of_difference(difference, target);
-    for (std::size_t e = 0; e < target.size(); ++e) {
-      difference.values()[e] = 2 * (difference.values()[e] - target.values()[e]);
-    }
-    present.backward(difference.view(), sums);
-    return error;
   }
 
   const ModelConfig& config_;

@@ -8,15 +8,11 @@
 
 #include "common/matrix.hpp"
 #include "model/model_source.hpp"
+#include "refine/block_loss.hpp"
 #include "refine/params.hpp"
 #include "refine/scaled_block.hpp"
 
 namespace btc {
-
-/// Hands out inputs of a block [T, hidden], one per call.
-using SequenceStream = std::function<Matrix<float>()>;
-/// A stream of the sequences with these numbers, in this order.
-using OpenSequences = std::function<SequenceStream(const std::vector<std::size_t>& order)>;
 
 /// How the training went. Losses are the mean squared error of the block's output over the mean
 /// square of the original's change of its input, on the held-out sequences, scales in fp16.

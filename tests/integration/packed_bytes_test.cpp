@@ -52,7 +52,8 @@ std::vector<Case> cases() {
        .toy = {.intermediate = 100, .blocks = 2},
        .settings = {.binarize = "{split_points: 1, split_rule: ratio2, salient: fraction, "
                                 "salient_fraction: 0.1, compensation: exact}",
-                    .codebook = "{vector_length: 10, centroids: 50, scope: linear, init: random}"}},
+                    .codebook = "{vector_length: 10, centroids: 50, scope: linear, init: random}",
+                    .refine = "{dense_epochs: 1, batch: 2}"}},
       {.name = "codebook_of_each_block_post_hamming",
        .toy =
            {.family = "qwen3", .blocks = 3, .heads = 2, .kv_heads = 2, .head_dim = 16, .shards = 2},

@@ -103,6 +103,23 @@ TEST_P(BlockGradientTest, AddsUpOverSequences) {
   EXPECT_THROW(block.backward(direction_.view(), once), Error);
 }
 
+TEST_P(BlockGradientTest, DifferentiatesTheMarkedLinearsOnly) {
+  BlockBackward whole(model_->config(), weights_);
+  BlockWeights all = zeros_like(weights_);
+  whole.forward(input_.view(), false);
+  whole.backward(direction_.view(), all);
+  const LinearMask marked = {false, true, false, false, false, true, false};
+  BlockBackward block(model_->config(), weights_, marked);
+  BlockWeights sums = zeros_like(weights_);
+  block.forward(input_.view(), false);
+  block.backward(direction_.view(), sums);
+  const BlockWeights zeros = zeros_like(weights_);
+  for (std::size_t i = 0; i < marked.size(); ++i) {
+    EXPECT_EQ(sums.linear[i], marked.at(i) ? all.linear[i] : zeros.linear[i]) << "Linear " << i;
+  }
+  EXPECT_EQ(sums.input_norm, zeros.input_norm);
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, BlockGradientTest,
                          ::testing::Values("llama_gqa_llama3", "qwen2_tied", "qwen3"));
 

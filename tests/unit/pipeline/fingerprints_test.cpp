@@ -92,6 +92,18 @@ TEST(Fingerprints, DistillationFollowsTheRefinement) {
   EXPECT_EQ(&direct.trained_from(), &direct.encode);
 }
 
+TEST(Fingerprints, AbsorbingErrorsRedoesTheEncoding) {
+  PipelineConfig config = base_config();
+  config.refine.dense_epochs = 1;
+  EXPECT_THAT(changes(units_of(base_config()), units_of(config)),
+              ElementsAre(".", "...", "...", ".", "xxx", "xxx.", "x"));
+  PipelineConfig faster = config;
+  faster.refine.dense_learning_rate *= 2;
+  EXPECT_EQ(changed(units_of(config).encode, units_of(faster).encode), "xxx");
+  faster.refine.dense_epochs = 0;  // then the rate is not looked at
+  EXPECT_EQ(changed(units_of(base_config()).encode, units_of(faster).encode), "...");
+}
+
 TEST(Fingerprints, SplitPointsRedoFromBinarizeOn) {
   PipelineConfig other = base_config();
   other.binarize.split_points = 1;

@@ -76,6 +76,10 @@ TEST(Plan, RefinementAddsAStageAndNoStoredBit) {
   EXPECT_GT(plan.stages[5].memory, 4U * 800'000'000U)
       << "dense weights, gradients and the original";
   EXPECT_GT(plan.disk_bytes, without.disk_bytes);
+  EXPECT_EQ(plan.stages[4].memory, without.stages[4].memory);
+  config.refine.dense_epochs = 1;
+  EXPECT_GT(make_plan(config, model, 8).stages[4].memory,
+            plan.stages[4].memory + std::uint64_t{6} * 800'000'000U);
   config.refine.kd_epochs = 2;
   const Plan distilled = make_plan(config, model, 8);
   ASSERT_EQ(distilled.stages.size(), plan.stages.size() + 1);

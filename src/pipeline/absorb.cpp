@@ -1,0 +1,70 @@
+#include "pipeline/absorb.hpp"
+
+#include <fmt/format.h>
+#include <memory>
+#include <numeric>
+
+#include "common/log.hpp"
+#include "common/rng.hpp"
+#include "model/block_forward.hpp"
+#include "refine/tune_dense.hpp"
+
+namespace btc {
+namespace {
+
+/// The factor of one shared input of a block, over all sequences in ascending order.
+HessianFactor measure_input(const ModelConfig& model, const BlockWeights& weights,
+                            SharedInput input, const OpenSequences& open,
+                            const PipelineConfig& config, Backend& backend) {
+  std::array<Matrix<float>, kSharedInputs.size()> sums;
+  Matrix<float>& hessian = sums.at(index_of(input));
+  const std::size_t width = input_width(model, input);
+  hessian = Matrix<float>(width, width);
+  std::vector<std::size_t> order(config.calibration.samples);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const SequenceStream stream = open(order);
+  const BlockForward forward(model, weights);
+  for (std::size_t s = 0; s < order.size(); ++s) {
+    const Matrix<float> hidden = stream();
+    forward.accumulate_hessians(hidden.view(), sums);
+  }
+  const float scale = 1.0F / static_cast<float>(order.size());
+  for (float& value : hessian.values()) {
+    value *= scale;
+  }
+  return factor_hessian(hessian, config.binarize.damping, backend);
+}
+
+/// Marks `kind` and those after it.
+LinearMask from_here_on(LinearKind kind) {
+  LinearMask dense{};
+  for (std::size_t i = index_of(kind); i < dense.size(); ++i) {
+    dense.at(i) = true;
+  }
+  return dense;
+}
+
+}  // namespace
+
+PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weights,
+                            const OpenSequences& open, const PipelineConfig& config,
+                            std::uint64_t seed, Backend& backend) {
+  const auto original = std::make_shared<BlockForward>(model, weights);
+  return [&model, &open, &config, &backend, seed, original](LinearKind kind, BlockWeights& present,
+                                                            HessianFactor& factor) {
+    if (kind == kLinearKinds.front()) {
+      return;  // nothing is quantized yet
+    }
+    const DenseReport report =
+        tune_dense(model, *original, present, from_here_on(kind), config.calibration.samples, open,
+                   config.refine, derive_seed(seed, name_of(kind), 0));
+    log_info(fmt::format("encode {}: error of the block's output so far {:.4f}, absorbed to {:.4f}",
+                         name_of(kind), report.start, report.end));
+    const LinearKind before = kLinearKinds.at(index_of(kind) - 1);
+    if (input_of(before) != input_of(kind)) {
+      factor = measure_input(model, present, input_of(kind), open, config, backend);
+    }
+  };
+}
+
+}  // namespace btc

@@ -1,0 +1,21 @@
+#pragma once
+/// What happens before a Linear is encoded when `refine.dense_epochs` is set: the Linears that are
+/// still dense absorb the error of those encoded so far, and the Linear's own inputs, which those
+/// have changed, are measured anew.
+
+#include <cstdint>
+
+#include "backend/backend.hpp"
+#include "config/pipeline_config.hpp"
+#include "pipeline/encode.hpp"
+#include "refine/block_loss.hpp"
+
+namespace btc {
+
+/// @param weights of the original block; @param open its stored inputs
+/// All references live as long as the result.
+PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weights,
+                            const OpenSequences& open, const PipelineConfig& config,
+                            std::uint64_t seed, Backend& backend);
+
+}  // namespace btc

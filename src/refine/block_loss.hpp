@@ -1,0 +1,29 @@
+#pragma once
+/// The squared error of a block's output against the original block, over some sequences.
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "common/matrix.hpp"
+#include "model/block_forward.hpp"
+#include "model/block_gradient.hpp"
+
+namespace btc {
+
+/// Hands out inputs of a block [T, hidden], one per call.
+using SequenceStream = std::function<Matrix<float>()>;
+/// A stream of the sequences with these numbers, in this order.
+using OpenSequences = std::function<SequenceStream(const std::vector<std::size_t>& order)>;
+
+/// Error of `present` on the next `sequences`, relative to the squares of what the original block
+/// adds to its input.
+double relative_block_error(const BlockForward& original, const BlockForward& present,
+                            const SequenceStream& stream, std::size_t sequences);
+
+/// Adds the gradient of the squared error on one sequence to `sums`.
+/// @return the squared error
+double add_error_gradient(const BlockForward& original, BlockBackward& present,
+                          const Matrix<float>& input, BlockWeights& sums);
+
+}  // namespace btc
