@@ -182,6 +182,11 @@ PanelResult binarize_panel(ArbSession& session, Panel panel, std::size_t number,
     result.groups = plan->groups[number];
     result.scales = scales_of(plan->scales, panel);
     thresholds = plan->thresholds;
+    if (settings.binarize.split_rule == SplitRule::kFraction &&
+        groups_by_magnitude(settings.binarize)) {
+      restore_shares(session.weights(panel).view(), result.groups.group.view(), settings.binarize,
+                     thresholds.view());
+    }
   } else {
     const Matrix<float> w = session.weights(panel);
     result.groups = metric_groups(session, panel, w, settings);

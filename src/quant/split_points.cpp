@@ -246,6 +246,27 @@ Matrix<float> magnitude_thresholds(MatrixView<const float> w, MatrixView<const s
   return thresholds;
 }
 
+void restore_shares(MatrixView<const float> w, MatrixView<const std::uint8_t> groups,
+                    const BinarizeParams& params, MatrixView<float> thresholds) {
+  for (std::size_t s = 0; s < thresholds.cols(); ++s) {
+    std::vector<float> relative;
+    for (std::size_t i = 0; i < w.rows(); ++i) {
+      for (std::size_t j = 0; j < w.cols(); ++j) {
+        if (groups(i, j) != kSalientGroup) {
+          relative.push_back(std::fabs(w(i, j)) / thresholds(i, s));
+        }
+      }
+    }
+    if (relative.empty()) {
+      return;
+    }
+    const float factor = fraction_thresholds(relative, params.group_fractions)[s];
+    for (std::size_t i = 0; i < w.rows() && factor > 0; ++i) {
+      thresholds(i, s) = std::min(thresholds(i, s) * factor, std::numeric_limits<float>::max());
+    }
+  }
+}
+
 void group_by_thresholds(MatrixView<const float> w, MatrixView<const float> thresholds,
                          MatrixView<std::uint8_t> groups) {
   for (std::size_t i = 0; i < w.rows(); ++i) {

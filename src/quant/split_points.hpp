@@ -24,6 +24,13 @@ void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metr
 Matrix<float> magnitude_thresholds(MatrixView<const float> w, MatrixView<const std::uint8_t> groups,
                                    const BinarizeParams& params);
 
+/// `fraction`, where the weights have changed since their thresholds were set: multiplies each
+/// column of `thresholds` [n, s] by the factor that leaves the given shares of the entries of `w`
+/// above. Error compensation makes weights grow from panel to panel; without this so would the
+/// upper group.
+void restore_shares(MatrixView<const float> w, MatrixView<const std::uint8_t> groups,
+                    const BinarizeParams& params, MatrixView<float> thresholds);
+
 /// Whether this rule groups by thresholds on |w|.
 bool groups_by_magnitude(const BinarizeParams& params);
 

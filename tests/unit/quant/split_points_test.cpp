@@ -138,5 +138,40 @@ TEST_P(MetricSplit, GroupsAreOrderedByTheMetric) {
 
 INSTANTIATE_TEST_SUITE_P(Splits, MetricSplit, ::testing::Values(1, 2, 3));
 
+TEST(RestoreShares, FollowsWeightsThatHaveGrown) {
+  Rng rng(8);
+  Matrix<float> w(40, 50);
+  for (float& value : w.values()) {
+    value = static_cast<float>(rng.normal());
+  }
+  Matrix<std::uint8_t> groups(40, 50);
+  for (std::size_t i = 0; i < 40; ++i) {
+    groups(i, 7) = kSalientGroup;
+  }
+  const BinarizeParams params = {
+      .split_points = 2, .split_rule = SplitRule::kFraction, .group_fractions = {0.05, 0.2}};
+  Matrix<float> thresholds = magnitude_thresholds(w.view(), groups.view(), params);
+  for (std::size_t e = 0; e < w.size(); ++e) {
+    w.values()[e] *= e % 3 == 0 ? 2.0F : 1.5F;
+  }
+  const auto shares = [&] {
+    group_by_thresholds(w.view(), thresholds.view(), groups.view());
+    std::array<double, 3> counts{};
+    for (const std::uint8_t g : groups.values()) {
+      if (g != kSalientGroup) {
+        counts.at(g) += 1.0 / (40 * 49);
+      }
+    }
+    return counts;
+  };
+  EXPECT_GT(shares()[2], 0.15);
+  const Matrix<float> before = thresholds;
+  restore_shares(w.view(), groups.view(), params, thresholds.view());
+  EXPECT_NEAR(shares()[2], 0.05, 1e-3);
+  EXPECT_NEAR(shares()[1], 0.2, 1e-3);
+  EXPECT_FLOAT_EQ(thresholds(3, 1) / before(3, 1), thresholds(9, 1) / before(9, 1));
+  EXPECT_GT(groups(0, 7), 2) << "salient entries keep their mark";
+}
+
 }  // namespace
 }  // namespace btc
