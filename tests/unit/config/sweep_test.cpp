@@ -115,7 +115,7 @@ TEST(ShippedSweeps, AreAccepted) {
   fs::current_path(BTC_SOURCE_DIR);
   std::size_t found = 0;
   for (const auto& entry : fs::directory_iterator("configs/ablations")) {
-    if (entry.path().filename() != "base.yaml") {
+    if (!entry.path().stem().string().ends_with("base")) {
       EXPECT_GT(expand_sweep(entry.path(), "out").runs.size(), 1U) << entry.path();
       ++found;
     }
