@@ -35,28 +35,19 @@ HessianFactor measure_input(const ModelConfig& model, const BlockWeights& weight
   return factor_hessian(hessian, config.binarize.damping, backend);
 }
 
-/// Marks `kind` and those after it.
-LinearMask from_here_on(LinearKind kind) {
-  LinearMask dense{};
-  for (std::size_t i = index_of(kind); i < dense.size(); ++i) {
-    dense.at(i) = true;
-  }
-  return dense;
-}
-
 }  // namespace
 
 PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weights,
                             const OpenSequences& open, const PipelineConfig& config,
                             std::uint64_t seed, Backend& backend) {
   const auto original = std::make_shared<BlockForward>(model, weights);
-  return [&model, &open, &config, &backend, seed, original](LinearKind kind, BlockWeights& present,
-                                                            HessianFactor& factor) {
+  return [&model, &open, &config, &backend, seed, original](
+             LinearKind kind, BlockWeights& present, EncodedBlock& encoded, HessianFactor& factor) {
     if (kind == kLinearKinds.front()) {
       return;  // nothing is quantized yet
     }
     const DenseReport report =
-        tune_dense(model, *original, present, from_here_on(kind), config.calibration.samples, open,
+        tune_dense(model, *original, present, encoded.linear, config.calibration.samples, open,
                    config.refine, derive_seed(seed, name_of(kind), 0));
     log_info(fmt::format("encode {}: error of the block's output so far {:.4f}, absorbed to {:.4f}",
                          name_of(kind), report.start, report.end));

@@ -55,7 +55,7 @@ EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
     HessianFactor& factor = binarized.factor.at(index_of(input_of(kind)));
     try {
       if (prepare) {
-        prepare(kind, weights, factor);
+        prepare(kind, weights, block, factor);
       }
       QuantizeResult result = quantize_linear(weights.linear.at(i).view(), factor, binarize,
                                               codebook, search, salient, backend);

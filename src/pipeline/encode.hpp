@@ -25,9 +25,10 @@ struct EncodedBlock {
 };
 
 /// Called before a Linear is encoded: may change the Linears of the block that come from this one
-/// on, and the factor of its input.
-using PrepareLinear =
-    std::function<void(LinearKind kind, BlockWeights& weights, HessianFactor& factor)>;
+/// on, the scales of those before, which lie in `block` and, decoded, in `weights`, and the factor
+/// of the Linear's input.
+using PrepareLinear = std::function<void(LinearKind kind, BlockWeights& weights,
+                                         EncodedBlock& block, HessianFactor& factor)>;
 
 /// Encodes the Linears in their order. Each encoded Linear takes its dense one's place in
 /// `weights`.

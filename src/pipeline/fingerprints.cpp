@@ -18,7 +18,7 @@ constexpr int kSequencesVersion = 1;
 constexpr int kCaptureVersion = 1;
 constexpr int kBinarizeVersion = 2;
 constexpr int kCodebookVersion = 1;
-constexpr int kEncodeVersion = 1;
+constexpr int kEncodeVersion = 2;
 constexpr int kRefineVersion = 1;
 constexpr int kDistillVersion = 1;
 constexpr int kReduceVersion = 1;
@@ -227,8 +227,9 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
 
   const Parts encode_options =
       options_of(config, {"codebook.assignment", "codebook.encode", "codebook.refit"});
-  const Parts absorb_options = options_of(
-      config, {"refine.dense_epochs", "refine.dense_learning_rate", "refine.batch", "run.seed"});
+  const Parts absorb_options =
+      options_of(config, {"refine.dense_epochs", "refine.block_learning_rate",
+                          "refine.dense_learning_rate", "refine.batch", "run.seed"});
   const int blocks = static_cast<int>(units.capture.size());
   for (int block = 0; block < blocks; ++block) {
     Parts parts = encode_options;

@@ -18,7 +18,7 @@ std::array<std::vector<float> BlockWeights::*, 4> norm_members() {
 
 }  // namespace
 
-ScaledBlock::ScaledBlock(Linears linear, BlockWeights rest)
+ScaledBlock::ScaledBlock(Linears linear, BlockWeights rest, NormGains norms)
     : linear_(std::move(linear)), rest_(std::move(rest)) {
   for (Matrix<float>& dense : rest_.linear) {
     dense = {};
@@ -28,8 +28,9 @@ ScaledBlock::ScaledBlock(Linears linear, BlockWeights rest)
     unit_.insert(unit_.end(), units.begin(), units.end());
   }
   for (const auto norm : norm_members()) {
-    std::transform((rest_.*norm).begin(), (rest_.*norm).end(), std::back_inserter(unit_),
-                   [](float gain) { return std::fabs(gain); });
+    std::transform(
+        (rest_.*norm).begin(), (rest_.*norm).end(), std::back_inserter(unit_),
+        [&](float gain) { return norms == NormGains::kTrained ? std::fabs(gain) : 0.0F; });
   }
   for (const std::span<float> field : fields()) {
     start_.insert(start_.end(), field.begin(), field.end());
@@ -86,7 +87,9 @@ void ScaledBlock::add_gradient(const BlockWeights& gradient, std::span<float> su
     }
   };
   for (std::size_t i = 0; i < linear_.size(); ++i) {
-    add(scale_gradient(linear_.at(i), gradient.linear.at(i).view()));
+    if (linear_.at(i).rows > 0) {
+      add(scale_gradient(linear_.at(i), gradient.linear.at(i).view()));
+    }
   }
   for (const auto norm : norm_members()) {
     add(gradient.*norm);

@@ -12,6 +12,9 @@
 
 namespace btc {
 
+/// Whether norm gains are trained too.
+enum class NormGains { kTrained, kFrozen };
+
 /// Trained values are `start * (1 + change)` (a mean moves in units of its scale), so that one
 /// learning rate fits all of them. Changes are one flat vector: the scales of the Linears in their
 /// order, then input norm, post-attention norm, and q and k norm where the model has them.
@@ -19,8 +22,9 @@ class ScaledBlock {
  public:
   using Linears = std::array<QuantizedLinear, kLinearKinds.size()>;
 
+  /// @param linear one that is empty (no rows) is not there: nothing of it is trained or decoded
   /// @param rest norms and biases; its Linears are not looked at
-  ScaledBlock(Linears linear, BlockWeights rest);
+  ScaledBlock(Linears linear, BlockWeights rest, NormGains norms = NormGains::kTrained);
 
   /// Number of trained values.
   [[nodiscard]] std::size_t size() const { return size_; }

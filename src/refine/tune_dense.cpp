@@ -19,25 +19,36 @@ double root_mean_square(const Matrix<float>& matrix) {
   return matrix.empty() ? 0 : std::sqrt(sum / static_cast<double>(matrix.size()));
 }
 
+/// Everything that changes, at one moment.
+struct TunedBlock {
+  BlockWeights weights;  ///< encoded Linears decoded
+  std::vector<float> change;
+};
+
 class DenseTraining {
  public:
   DenseTraining(const ModelConfig& config, const BlockForward& original, BlockWeights weights,
-                const LinearMask& dense, const OpenSequences& open, const RefineParams& params)
+                const ScaledBlock::Linears& encoded, const OpenSequences& open,
+                const RefineParams& params)
       : config_(config),
         original_(original),
-        weights_(std::move(weights)),
-        dense_(dense),
         open_(open),
         params_(params),
-        rate_(params.dense_learning_rate) {
-    for (std::size_t i = 0; i < dense_.size(); ++i) {
-      unit_.at(i) = dense_.at(i) ? root_mean_square(weights_.linear.at(i)) : 0;
+        scaled_(encoded, weights, NormGains::kFrozen),
+        present_{std::move(weights), std::vector<float>(scaled_.size())} {
+    for (std::size_t i = 0; i < encoded.size(); ++i) {
+      dense_.at(i) = encoded.at(i).rows == 0;
+      unit_.at(i) = dense_.at(i) ? root_mean_square(present_.weights.linear.at(i)) : 0;
     }
   }
 
-  double judge(const std::vector<std::size_t>& sequences) const {
-    return relative_block_error(original_, BlockForward(config_, weights_), open_(sequences),
-                                sequences.size());
+  /// With the scales as they would be stored.
+  double judge(const std::vector<std::size_t>& sequences) {
+    scaled_.set(present_.change);
+    scaled_.round();
+    decode();
+    return relative_block_error(original_, BlockForward(config_, present_.weights),
+                                open_(sequences), sequences.size());
   }
 
   void train_epoch(const std::vector<std::size_t>& order, int epoch) {
@@ -47,68 +58,95 @@ class DenseTraining {
     for (std::size_t first = 0; first < order.size(); first += batch) {
       const std::int64_t step = epoch * steps + static_cast<std::int64_t>(first / batch);
       take_step(stream, std::min(batch, order.size() - first),
-                rate_ * cosine_share(step, steps * params_.dense_epochs));
+                share_ * cosine_share(step, steps * params_.dense_epochs));
     }
   }
 
-  [[nodiscard]] const BlockWeights& weights() const { return weights_; }
-  /// After a step that was not finite.
-  void restart_from(const BlockWeights& best) {
-    weights_ = best;
+  [[nodiscard]] const TunedBlock& present() const { return present_; }
+  /// After an epoch that was not finite.
+  void restart_from(const TunedBlock& best) {
+    present_ = best;
     adam_ = {};
-    rate_ /= 2;
+    scale_adam_ = {};
+    share_ /= 2;
+  }
+  /// The encoded Linears with the rounded scales of `tuned`.
+  const ScaledBlock::Linears& encoded(const TunedBlock& tuned) {
+    scaled_.set(tuned.change);
+    scaled_.round();
+    return scaled_.linear();
   }
 
  private:
-  void take_step(const SequenceStream& stream, std::size_t sequences, double rate) {
-    BlockWeights sums = zeros_like(weights_);
-    BlockBackward present(config_, weights_, dense_);
-    double error = 0;
-    for (std::size_t s = 0; s < sequences; ++s) {
-      error += add_error_gradient(original_, present, stream(), sums);
-    }
-    const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);  // of the logarithm
+  void decode() {
     for (std::size_t i = 0; i < dense_.size(); ++i) {
-      if (dense_.at(i)) {
-        for (float& g : sums.linear.at(i).values()) {
-          g *= scale;
-        }
-        adam_step(weights_.linear.at(i).values(), sums.linear.at(i).values(), rate * unit_.at(i),
-                  adam_.at(i));
+      if (!dense_.at(i)) {
+        present_.weights.linear.at(i) = dequantize(scaled_.linear().at(i));
       }
     }
   }
 
+  /// @param share of both learning rates
+  void take_step(const SequenceStream& stream, std::size_t sequences, double share) {
+    constexpr LinearMask kAll = {true, true, true, true, true, true, true};
+    scaled_.set(present_.change);
+    decode();
+    BlockWeights sums = zeros_like(present_.weights);
+    BlockBackward block(config_, present_.weights, kAll);
+    double error = 0;
+    for (std::size_t s = 0; s < sequences; ++s) {
+      error += add_error_gradient(original_, block, stream(), sums);
+    }
+    const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);  // of the logarithm
+    for (Matrix<float>& sum : sums.linear) {
+      std::for_each(sum.values().begin(), sum.values().end(), [&](float& g) { g *= scale; });
+    }
+    for (std::size_t i = 0; i < dense_.size(); ++i) {
+      if (dense_.at(i)) {
+        adam_step(present_.weights.linear.at(i).values(), sums.linear.at(i).values(),
+                  params_.dense_learning_rate * share * unit_.at(i), adam_.at(i));
+      }
+    }
+    std::vector<float> gradient(present_.change.size());
+    scaled_.add_gradient(sums, gradient);
+    adam_step(present_.change, gradient, params_.block_learning_rate * share, scale_adam_);
+  }
+
   const ModelConfig& config_;
   const BlockForward& original_;
-  BlockWeights weights_;
-  const LinearMask& dense_;
   const OpenSequences& open_;
   const RefineParams& params_;
-  double rate_;
+  ScaledBlock scaled_;
+  TunedBlock present_;
+  double share_ = 1;
+  LinearMask dense_{};
   std::array<double, kLinearKinds.size()> unit_{};
   std::array<AdamState, kLinearKinds.size()> adam_;
+  AdamState scale_adam_;
 };
 
 }  // namespace
 
 DenseReport tune_dense(const ModelConfig& config, const BlockForward& original,
-                       BlockWeights& weights, const LinearMask& dense, std::size_t sequences,
+                       BlockWeights& weights, ScaledBlock::Linears& encoded, std::size_t sequences,
                        const OpenSequences& open, const RefineParams& params, std::uint64_t seed) {
   const SequenceSplit split = split_sequences(sequences);
-  DenseTraining training(config, original, weights, dense, open, params);
+  DenseTraining training(config, original, weights, encoded, open, params);
   DenseReport report;
   report.start = report.end = training.judge(split.held_out);
+  TunedBlock best = training.present();
   for (int epoch = 0; epoch < params.dense_epochs; ++epoch) {
     training.train_epoch(shuffled(split.training, seed, epoch), epoch);
     const double error = training.judge(split.held_out);
     if (error < report.end) {
-      weights = training.weights();
+      best = training.present();
       report.end = error;
     } else if (!std::isfinite(error)) {
-      training.restart_from(weights);
+      training.restart_from(best);
     }
   }
+  encoded = training.encoded(best);
+  weights = std::move(best.weights);
   return report;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// Training of a block's Linears that are still dense, so that they absorb the error of those that
-/// are quantized already.
+/// Training of a block that is quantized in part: its Linears that are still dense absorb the error
+/// of the others, whose scales follow.
 
 #include <array>
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include "model/model_source.hpp"
 #include "refine/block_loss.hpp"
 #include "refine/params.hpp"
+#include "refine/scaled_block.hpp"
 
 namespace btc {
 
@@ -18,12 +19,15 @@ struct DenseReport {
   double end = 0;
 };
 
-/// Trains the Linears of `weights` that are marked, the others stay: `dense_epochs` passes, Adam on
-/// the logarithm of the squared error of the block's output, steps in units of each Linear's root
-/// mean square, cosine to zero. Keeps the best epoch by the held-out sequences, or the start.
+/// `dense_epochs` passes of Adam on the logarithm of the squared error of the block's output, with
+/// a cosine to zero. Dense weights move by `dense_learning_rate` in units of their Linear's root
+/// mean square, scales of the encoded Linears by `block_learning_rate` as in `refine_block`; norm
+/// gains stay. Keeps the best epoch by the held-out sequences, with scales in fp16, or the start.
+/// @param weights of the block, the encoded Linears decoded
+/// @param encoded the Linears that are quantized, the others empty
 /// @param sequences how many `open` knows
 DenseReport tune_dense(const ModelConfig& config, const BlockForward& original,
-                       BlockWeights& weights, const LinearMask& dense, std::size_t sequences,
+                       BlockWeights& weights, ScaledBlock::Linears& encoded, std::size_t sequences,
                        const OpenSequences& open, const RefineParams& params, std::uint64_t seed);
 
 }  // namespace btc

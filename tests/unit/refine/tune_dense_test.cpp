@@ -11,31 +11,39 @@ namespace {
 
 using test::RefineFixture;
 
-/// A block whose q_proj is quantized already.
+/// A block whose q_proj and gate_proj are quantized already.
 class TuneDense : public ::testing::Test {
  protected:
   TuneDense() {
-    present_.linear[0] = dequantize(test::signs_of(present_.linear[0]));
-    present_.linear[4] = dequantize(test::signs_of(present_.linear[4]));
+    for (const std::size_t i : {0U, 4U}) {
+      encoded_.at(i) = test::signs_of(present_.linear.at(i));
+      present_.linear.at(i) = dequantize(encoded_.at(i));
+    }
   }
   DenseReport tune(const RefineParams& params) {
-    return tune_dense(fixture_.model->config(), original_, present_, kLater, 16,
+    return tune_dense(fixture_.model->config(), original_, present_, encoded_, 16,
                       fixture_.sequences(), params, 3);
   }
 
-  static constexpr LinearMask kLater = {false, true, true, true, false, true, true};
   const RefineFixture fixture_{"qwen3"};
   const BlockForward original_{fixture_.model->config(), fixture_.original};
   BlockWeights present_ = fixture_.original;
+  ScaledBlock::Linears encoded_;
 };
 
-TEST_F(TuneDense, AbsorbsErrorAndLeavesTheOthersAlone) {
+TEST_F(TuneDense, AbsorbsErrorAndKeepsSigns) {
   const BlockWeights before = present_;
+  const ScaledBlock::Linears start = encoded_;
   const DenseReport report = tune({.dense_epochs = 4, .dense_learning_rate = 0.02});
   EXPECT_GT(report.start, 0);
   EXPECT_LT(report.end, 0.97 * report.start);
   for (std::size_t i = 0; i < before.linear.size(); ++i) {
-    EXPECT_EQ(present_.linear[i] == before.linear[i], !kLater[i]) << "Linear " << i;
+    EXPECT_NE(present_.linear.at(i), before.linear.at(i)) << "Linear " << i;
+    EXPECT_EQ(encoded_.at(i).signs, start.at(i).signs);
+    if (encoded_.at(i).rows > 0) {
+      EXPECT_EQ(present_.linear.at(i), dequantize(encoded_.at(i))) << "Linear " << i;
+      EXPECT_EQ(encoded_.at(i).alpha(0, 0), round_to_fp16(encoded_.at(i).alpha(0, 0)));
+    }
   }
   EXPECT_EQ(present_.input_norm, before.input_norm);
 }
@@ -49,9 +57,11 @@ TEST_F(TuneDense, KeepsTheStartWhenEveryEpochIsWorse) {
 
 TEST_F(TuneDense, GivesTheSameWeightsAgain) {
   const BlockWeights before = present_;
+  const ScaledBlock::Linears start = encoded_;
   tune({.dense_epochs = 1});
   const auto first = present_.linear;
   present_ = before;
+  encoded_ = start;
   tune({.dense_epochs = 1});
   EXPECT_EQ(present_.linear, first);
 }
@@ -67,7 +77,7 @@ TEST_F(TuneDense, RecoversFromAnEpochThatIsNotFinite) {
       return sequence;
     };
   };
-  const DenseReport report = tune_dense(fixture_.model->config(), original_, present_, kLater, 16,
+  const DenseReport report = tune_dense(fixture_.model->config(), original_, present_, encoded_, 16,
                                         open, {.dense_epochs = 3, .dense_learning_rate = 0.02}, 3);
   EXPECT_LT(report.end, report.start);
 }
