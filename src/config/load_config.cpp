@@ -138,6 +138,15 @@ void check_perplexity_names(const YamlNode& root, const EvaluateParams& evaluate
   }
 }
 
+void check_combinations(const YamlNode& root, const BinarizeParams& binarize,
+                        const std::optional<CodebookParams>& codebook) {
+  try {
+    check_params(binarize, codebook);
+  } catch (const ConfigError& error) {
+    BTC_THROW(ConfigError, origin_of_first_key(root, error.what()), ": ", error.what());
+  }
+}
+
 YamlNode to_tree(PipelineConfig config) {
   YamlNode root;
   FieldWriter writer(root);
@@ -163,12 +172,36 @@ PipelineConfig read_config(YamlNode root) {
   kRootFields(reader, config);
   reader.finish();
   check_perplexity_names(root, config.evaluate);
-  try {
-    check_params(config.binarize, config.codebook);
-  } catch (const ConfigError& error) {
-    BTC_THROW(ConfigError, origin_of_first_key(root, error.what()), ": ", error.what());
-  }
+  check_combinations(root, config.binarize, config.codebook);
   return config;
+}
+
+QuantizationParams load_quantization(const std::string& preset,
+                                     const std::vector<std::string>& overrides) {
+  YamlNode root;
+  root.kind = YamlNode::Kind::kMap;
+  root.origin = "settings";
+  if (!preset.empty()) {
+    YamlNode name;
+    name.kind = YamlNode::Kind::kScalar;
+    name.text = preset;
+    name.quoted = true;
+    name.origin = "--preset " + preset;
+    root.entries.push_back({"preset", std::move(name)});
+  }
+  for (const auto& text : overrides) {
+    apply_override(root, text);
+  }
+  apply_preset(root);
+  QuantizationParams params;
+  RefineParams refine;  // a preset may say it; it is for whole models
+  FieldReader reader(root, "");
+  reader.section("binarize", params.binarize, kBinarizeFields);
+  reader.section_or_none("codebook", params.codebook, kCodebookFields);
+  reader.section("refine", refine, kRefineFields);
+  reader.finish();
+  check_combinations(root, params.binarize, params.codebook);
+  return params;
 }
 
 std::string to_yaml(const PipelineConfig& config) { return to_text(to_tree(config)); }

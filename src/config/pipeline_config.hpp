@@ -90,6 +90,16 @@ struct PipelineConfig {
 ///         type, wrong enum value, missing key, value out of range
 PipelineConfig load_config(const std::filesystem::path& file,
                            const std::vector<std::string>& overrides);
+/// How one matrix is quantized.
+struct QuantizationParams {
+  BinarizeParams binarize;
+  std::optional<CodebookParams> codebook;
+};
+/// The sections `binarize` and `codebook` of a preset (empty: none), changed by overrides.
+/// @throws ConfigError as `load_config`
+QuantizationParams load_quantization(const std::string& preset,
+                                     const std::vector<std::string>& overrides);
+
 /// Every key with its value, defaults included, as YAML that `load_config` reads back to the same.
 std::string to_yaml(const PipelineConfig& config);
 /// The same as flat `key.path` -> YAML text, for fingerprints and the manifest.

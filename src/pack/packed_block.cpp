@@ -220,6 +220,24 @@ void check_codebook_count(const PackedBlock& block, const PackedFormat& format) 
 
 }  // namespace
 
+std::vector<LedgerLine> linear_ledger(const QuantizedLinear& linear, const Codebook* codebook,
+                                      const PackedFormat& format) {
+  const std::string name = "linear";
+  check_format(format, "format");
+  check_linear(name, linear, format);
+  TensorStore store;
+  if (codebook != nullptr) {
+    check_codewords(name, linear, *codebook);
+    store.add_codebook(name, format.vector_length, codebook->codewords);
+  }
+  LinearWriter(store, name, linear, format).write();
+  std::vector<LedgerLine> lines;
+  for (const TensorView& tensor : store.views()) {
+    lines.push_back(ledger_line_of(tensor, ""));
+  }
+  return totals_by_category(lines);
+}
+
 PackedBlockFile write_packed_block(const std::filesystem::path& path, const PackedBlock& block,
                                    const PackedFormat& format) {
   check_format(format, "format");

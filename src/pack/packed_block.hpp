@@ -59,6 +59,11 @@ struct PackedBlockFile {
 PackedBlockFile write_packed_block(const std::filesystem::path& path, const PackedBlock& block,
                                    const PackedFormat& format);
 
+/// What a Linear takes in a packed file, by category, without the file's header.
+/// @param codebook counted with it, or nullptr: no codec, or shared with others
+std::vector<LedgerLine> linear_ledger(const QuantizedLinear& linear, const Codebook* codebook,
+                                      const PackedFormat& format);
+
 /// Checks the metadata of a packed file: format, major version, block (`outer` or a number).
 /// @throws FormatError naming file, expected and got
 void check_packed_metadata(const SafetensorsFile& file, const std::string& expected_block);

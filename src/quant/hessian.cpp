@@ -1,5 +1,6 @@
 #include "quant/hessian.hpp"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 
@@ -19,6 +20,32 @@ void check_hessian(const Matrix<float>& h) {
 }
 
 }  // namespace
+
+Matrix<float> input_hessian(MatrixView<const float> inputs, std::size_t sequences) {
+  using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  BTC_REQUIRE(InputError, sequences > 0 && inputs.rows() % sequences == 0, "inputs: got ",
+              inputs.rows(), " rows, expected as many for each of ", sequences, " sequences");
+  const auto tokens = static_cast<Eigen::Index>(inputs.rows() / sequences);
+  const auto width = static_cast<Eigen::Index>(inputs.cols());
+  BTC_CHECK(inputs.stride() == inputs.cols(), "inputs are not contiguous");
+  const Eigen::Map<const RowMajor> all(inputs.data(), static_cast<Eigen::Index>(inputs.rows()),
+                                       width);
+  Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(width, width);
+  for (std::size_t s = 0; s < sequences; ++s) {
+    const Eigen::MatrixXd x =
+        all.middleRows(static_cast<Eigen::Index>(s) * tokens, tokens).cast<double>();
+    sum.selfadjointView<Eigen::Lower>().rankUpdate(x.transpose());
+  }
+  Matrix<float> h(inputs.cols(), inputs.cols());
+  for (Eigen::Index i = 0; i < width; ++i) {
+    for (Eigen::Index j = 0; j <= i; ++j) {
+      const auto value = static_cast<float>(sum(i, j) * 2 / static_cast<double>(sequences));
+      h(static_cast<std::size_t>(i), static_cast<std::size_t>(j)) = value;
+      h(static_cast<std::size_t>(j), static_cast<std::size_t>(i)) = value;
+    }
+  }
+  return h;
+}
 
 HessianFactor factor_hessian(Matrix<float>& h, double damping, Backend& backend) {
   constexpr int kRetries = 3;

@@ -14,6 +14,11 @@
 
 namespace btc {
 
+/// H [m, m] of the inputs of one Linear, undamped; sums in double.
+/// @param inputs [N * T, m], sequence after sequence; @param sequences N, each weighs the same
+/// @throws InputError unless N >= 1 divides the rows
+Matrix<float> input_hessian(MatrixView<const float> inputs, std::size_t sequences);
+
 /// U of one shared input, and what is needed to undo the damping.
 struct HessianFactor {
   Matrix<float> u;                          ///< [m, m] upper triangular

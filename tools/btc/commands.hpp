@@ -13,6 +13,8 @@ void add_inspect(CLI::App& app);
 void add_export(CLI::App& app);
 /// `btc doctor`: what this machine and build offer.
 void add_doctor(CLI::App& app);
+/// `btc quantize-linear`: one matrix and its inputs -> dense quantized matrix and its ledger.
+void add_quantize_linear(CLI::App& app);
 /// `btc sweep`: sweep file -> numbered configurations.
 void add_sweep(CLI::App& app);
 /// `btc tables`: results of a sweep -> Markdown, CSV and a plot.

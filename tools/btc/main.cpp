@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   btc::add_inspect(app);
   btc::add_export(app);
   btc::add_doctor(app);
+  btc::add_quantize_linear(app);
   btc::add_sweep(app);
   btc::add_tables(app);
   try {

@@ -29,6 +29,14 @@ TEST_F(HessianTest, DampsTheDiagonalByItsMean) {
   EXPECT_FLOAT_EQ(factor.u(1, 1), 0.5F);
 }
 
+TEST_F(HessianTest, SequencesWeighTheSame) {
+  Matrix<float> x(4, 2);
+  x.values() = {1, 2, 3, 4, 5, 6, 7, 8};
+  const Matrix<float> h = input_hessian(x.view(), 2);
+  EXPECT_THAT(h.values(), ElementsAre(84, 100, 100, 120)) << "2 / N of the sum";
+  EXPECT_THROW(input_hessian(x.view(), 3), InputError);
+}
+
 TEST_F(HessianTest, DeadColumnsGetAnEntryBeforeTheMeanIsTaken) {
   Matrix<float> h(2, 2);
   h.values() = {3, 0, 0, 0};
