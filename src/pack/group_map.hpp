@@ -3,8 +3,9 @@
 ///
 /// Two groups take a bit an entry, three take a trit (five in a byte, the first is the lowest
 /// digit, byte <= 242), four take two bits. Every row starts at a byte; pad bits and digits are 0.
-/// A sparse map of two groups can instead hold, per row, the gaps between the entries of group 1
-/// as Golomb-Rice codes: gap >> k ones, a zero, then the k low bits; a row is padded with ones.
+/// A sparse map of two groups can instead hold, per row or in one stream, the gaps between the
+/// entries of group 1 as Golomb-Rice codes: gap >> k ones, a zero, then the k low bits; a row is
+/// padded with ones.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +29,14 @@ Matrix<std::uint8_t> decode_group_map(std::span<const std::byte> bytes, std::siz
                                       const TensorOrigin& origin);
 
 inline constexpr std::size_t kMaxRiceParameter = 15;
+
+/// Whether the rows of a Rice-coded map of this width are coded as one long row: two bytes of
+/// length and half a byte of padding are much for a short row. Long rows can be decoded side by
+/// side.
+constexpr bool rice_in_one_stream(std::size_t entries) {
+  constexpr std::size_t kLongRow = 2048;
+  return entries < kLongRow;
+}
 
 /// A Rice-coded map.
 struct RiceMap {

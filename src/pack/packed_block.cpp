@@ -175,22 +175,31 @@ class LinearWriter {
   }
 
   /// False, and nothing written, where the plain map is not larger.
-  bool write_rice(const Matrix<std::uint8_t>& map) {
+  bool write_rice(Matrix<std::uint8_t> map) {
+    const bool one_stream = rice_in_one_stream(kept_.size());
+    if (one_stream) {
+      Matrix<std::uint8_t> row(1, map.size());
+      row.values() = std::move(map.values());
+      map = std::move(row);
+    }
     RiceMap rice = encode_rice_map(map);
     const std::size_t plain = layout_.rows * group_map_row_bytes(kept_.size(), 2);
     const auto longest = std::max_element(rice.row_bytes.begin(), rice.row_bytes.end());
     constexpr std::size_t kLongestRow = 0xffff;  // row lengths are 16-bit
-    if (rice.bytes.size() + 2 * layout_.rows + 1 >= plain || *longest > kLongestRow) {
+    const std::size_t length_bytes = one_stream ? 0 : 2 * layout_.rows;
+    if (rice.bytes.size() + length_bytes + 1 >= plain || (!one_stream && *longest > kLongestRow)) {
       return false;
     }
-    std::vector<std::uint8_t> lengths;
-    for (const std::size_t bytes : rice.row_bytes) {
-      lengths.push_back(static_cast<std::uint8_t>(bytes & 0xffU));
-      lengths.push_back(static_cast<std::uint8_t>(bytes >> 8U));
-    }
     store_.add_bytes(name_ + ".group_map_rice", {1}, {static_cast<std::uint8_t>(rice.parameter)});
-    store_.add_bytes(name_ + ".group_map_row_bytes", {narrow<std::int64_t>(layout_.rows), 2},
-                     std::move(lengths));
+    if (!one_stream) {
+      std::vector<std::uint8_t> lengths;
+      for (const std::size_t bytes : rice.row_bytes) {
+        lengths.push_back(static_cast<std::uint8_t>(bytes & 0xffU));
+        lengths.push_back(static_cast<std::uint8_t>(bytes >> 8U));
+      }
+      store_.add_bytes(name_ + ".group_map_row_bytes", {narrow<std::int64_t>(layout_.rows), 2},
+                       std::move(lengths));
+    }
     const auto size = narrow<std::int64_t>(rice.bytes.size());
     store_.add_bytes(name_ + ".group_map", {size}, std::move(rice.bytes));
     return true;

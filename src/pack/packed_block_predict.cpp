@@ -23,6 +23,7 @@ constexpr std::uint64_t kHalf = 2;  // bytes of an fp16 value
 /// Expected bytes of a Rice-coded map whose entries are in group 1 independently with probability
 /// `share`: gaps are geometric, P(gap >= g) = (1 - share)^g.
 double rice_bytes(std::size_t rows, std::size_t entries, double share) {
+  const bool one_stream = rice_in_one_stream(entries);
   constexpr double kPadding = 3.5;  // bits of a row, on average
   double best = std::numeric_limits<double>::infinity();
   for (std::size_t k = 0; k <= kMaxRiceParameter; ++k) {
@@ -30,8 +31,9 @@ double rice_bytes(std::size_t rows, std::size_t entries, double share) {
     const double ones = beyond >= 1.0 ? 0.0 : beyond / (1.0 - beyond);
     best = std::min(best, ones + 1.0 + static_cast<double>(k));
   }
-  const double bits = static_cast<double>(entries) * share * best + kPadding;
-  return static_cast<double>(rows) * (bits / 8.0 + 2.0) + 1.0;
+  const double bits = static_cast<double>(entries) * share * best;
+  const double beside = one_stream ? 0.0 : kPadding + 16.0;  // of each row
+  return static_cast<double>(rows) * (bits + beside) / 8.0 + 1.0;
 }
 
 std::uint64_t group_map_bytes(const LinearLayout& layout, const PackedFormat& format,

@@ -266,9 +266,17 @@ class LinearReader {
       reader_.origin(parameter).fail(0, "Rice parameter ", k, ", expected at most ",
                                      kMaxRiceParameter);
     }
+    const TensorView& map = reader_.list("group_map");
+    if (rice_in_one_stream(entries)) {
+      reader_.refuse("group_map_row_bytes", "rows this short have one stream");
+      Matrix<std::uint8_t> rows(layout.rows, entries);
+      rows.values() = std::move(decode_rice_map(map.bytes, std::array{map.bytes.size()}, k,
+                                                layout.rows * entries, reader_.origin(map))
+                                    .values());
+      return rows;
+    }
     const TensorView& lengths =
         reader_.at("group_map_row_bytes", DType::kU8, {narrow<std::int64_t>(layout.rows), 2});
-    const TensorView& map = reader_.list("group_map");
     std::vector<std::size_t> row_bytes(layout.rows);
     std::size_t sum = 0;
     for (std::size_t i = 0; i < layout.rows; ++i) {

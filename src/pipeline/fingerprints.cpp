@@ -18,9 +18,9 @@ constexpr int kSequencesVersion = 1;
 constexpr int kCaptureVersion = 1;
 constexpr int kBinarizeVersion = 2;
 constexpr int kCodebookVersion = 1;
-constexpr int kEncodeVersion = 2;
-constexpr int kRefineVersion = 1;
-constexpr int kDistillVersion = 1;
+constexpr int kEncodeVersion = 3;
+constexpr int kRefineVersion = 2;
+constexpr int kDistillVersion = 2;
 constexpr int kReduceVersion = 1;
 
 /// The options below one of these keys (`binarize.` or a whole key).

@@ -132,6 +132,9 @@ TEST(Ledger, RicePredictionFollowsTheEntropy) {
     const auto map =
         by_category(predict_linear_ledger(4096, 11008, format, 0, share)).at("group_map");
     EXPECT_NEAR(8.0 * static_cast<double>(map) / (4096.0 * 11008.0), bits, 0.004) << share;
+    const auto narrow =
+        by_category(predict_linear_ledger(4096, 256, format, 0, share)).at("group_map");
+    EXPECT_NEAR(8.0 * static_cast<double>(narrow) / (4096.0 * 256.0), bits, 0.004) << share;
   }
 }
 

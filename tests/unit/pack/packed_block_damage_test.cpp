@@ -24,9 +24,9 @@ class PackedBlockDamage : public ::testing::Test {
   };
 
   void make(const PackedFormat& format, std::size_t codewords, std::size_t salient,
-            double upper_share = 0.5) {
+            double upper_share = 0.5, std::size_t cols = 203) {
     format_ = format;
-    const RandomBlock random(format, codewords, salient, 5, upper_share);
+    const RandomBlock random(format, codewords, salient, 5, upper_share, cols);
     shared_ = random.model_codewords;
     write_packed_block(path_, random.block, format);
     const auto file = SafetensorsFile::open(path_);
@@ -182,18 +182,32 @@ TEST_F(PackedBlockDamage, ScalesThatAreNotFinite) {
 }
 
 TEST_F(PackedBlockDamage, RiceMaps) {
-  make(sparse_row_format(), 4000, 0, 0.03);
+  constexpr std::size_t kLongRow = 2048;
+  make(sparse_row_format(), 4000, 0, 0.03, kLongRow);
+  ASSERT_EQ(verdict(), "accepted");
   set("group_map_rice", 0, 16);
   EXPECT_THAT(verdict(), HasSubstr("Rice parameter 16"));
-  make(sparse_row_format(), 4000, 0, 0.03);
+  make(sparse_row_format(), 4000, 0, 0.03, kLongRow);
   set("group_map_row_bytes", 1, 1);
   EXPECT_THAT(verdict(), HasSubstr("group_map_row_bytes, byte"));
-  make(sparse_row_format(), 4000, 0, 0.03);
+  make(sparse_row_format(), 4000, 0, 0.03, kLongRow);
   tensors_.erase(std::string(kQ) + ".group_map_rice");
   EXPECT_NE(verdict(), "accepted");
-  make(sparse_row_format(), 4000, 0, 0.03);
+  make(sparse_row_format(), 4000, 0, 0.03, kLongRow);
   format_.rice_group_map = false;
   EXPECT_THAT(verdict(), HasSubstr("group_map_rice, byte"));
+}
+
+TEST_F(PackedBlockDamage, RiceMapsOfShortRows) {
+  make(sparse_row_format(), 4000, 0, 0.03);
+  ASSERT_EQ(verdict(), "accepted");
+  EXPECT_FALSE(tensors_.contains(std::string(kQ) + ".group_map_row_bytes"));
+  q("group_map").bytes.pop_back();
+  q("group_map").shape = {static_cast<std::int64_t>(q("group_map").bytes.size())};
+  EXPECT_THAT(verdict(), ::testing::Not("accepted"));
+  make(sparse_row_format(), 4000, 0, 0.03);
+  tensors_[std::string(kQ) + ".group_map_row_bytes"] = q("group_map_rice");
+  EXPECT_THAT(verdict(), HasSubstr("group_map_row_bytes, byte"));
 }
 
 TEST_F(PackedBlockDamage, ShapesTypesAndMissingTensors) {

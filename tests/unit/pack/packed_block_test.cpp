@@ -106,6 +106,25 @@ TEST_P(PackedBlockRoundTrip, BytesDependOnTheValuesOnly) {
   EXPECT_EQ(first.file.sha256, second.file.sha256);
 }
 
+TEST(RiceMaps, OfShortAndLongRowsComeBack) {
+  const Scratch scratch("rice-rows");
+  const PackedFormat format = row_format(make_format(16, 7131, CodebookScope::kModel, 0, 2), true);
+  for (const std::size_t cols : {2047U, 2048U}) {
+    const RandomBlock random(format, 4000, 0, 9, 0.03, cols);
+    const auto path = scratch.path() / "block-00003.safetensors";
+    write_packed_block(path, random.block, format);
+    const auto file = SafetensorsFile::open(path);
+    for (const LinearKind kind : kLinearKinds) {
+      EXPECT_EQ(read_packed_linear(file, 3, kind, format, &random.model_codewords),
+                random.block.linear.at(index_of(kind)));
+    }
+    const auto lengths = [](const TensorView& tensor) {
+      return tensor.name.ends_with(".group_map_row_bytes");
+    };
+    EXPECT_EQ(std::any_of(file.tensors().begin(), file.tensors().end(), lengths), cols == 2048);
+  }
+}
+
 TEST_P(PackedBlockRoundTrip, PredictionIsExactApartFromRiceMaps) {
   const Case& c = GetParam();
   const RandomBlock random(c.format, c.codewords, c.salient, 7, c.upper_share);

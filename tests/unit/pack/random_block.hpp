@@ -17,7 +17,7 @@ struct RandomBlock {
   std::vector<std::uint16_t> norm = std::vector<std::uint16_t>(24, 0x3f80);
 
   RandomBlock(const PackedFormat& wanted, std::size_t stored_codewords, std::size_t salient,
-              std::uint64_t seed, double upper_share = 0.5)
+              std::uint64_t seed, double upper_share = 0.5, std::size_t cols = 203)
       : format(wanted) {
     Rng rng(seed);
     block.block = 3;
@@ -29,7 +29,7 @@ struct RandomBlock {
         codewords = random_codewords(stored_codewords, format.vector_length, rng);
         block.codebooks.push_back({format.vector_length, codewords, 0, 0});
       }
-      RandomShape shape{5 + index_of(kind), 203, {}, upper_share};
+      RandomShape shape{5 + index_of(kind), cols, {}, upper_share};
       for (std::size_t k = 0; k < salient; ++k) {
         shape.salient.push_back(static_cast<std::uint32_t>(200 * k / salient + index_of(kind) % 3));
       }
