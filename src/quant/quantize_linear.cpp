@@ -20,7 +20,6 @@ struct Settings {
   const CodewordSearch* codewords;
   const std::optional<std::vector<std::uint32_t>>& salient;
   Backend& backend;
-  ScalePrecision precision;
 
   [[nodiscard]] bool whole_row() const { return binarize.scales == ScaleLayout::kRow; }
   /// Columns decided together: the vector length, or single columns where signs stay free.
@@ -101,20 +100,13 @@ std::vector<float> importance(const HessianFactor& factor) {
   return h;
 }
 
-/// Scales as they will decode.
-void finish_scales(Panel panel, const Settings& settings, PanelScales& scales) {
-  if (settings.precision == ScalePrecision::kFp16) {
-    round_scales(panel, scales);
-  }
-}
-
-void finish_row_scales(std::size_t cols, const Settings& settings, RowScales& scales) {
+void round_row_scales(std::size_t cols, RowScales& scales) {
   PanelScales values{std::move(scales.alpha),
                      {},
                      std::move(scales.salient_alpha),
                      {},
                      std::move(scales.alpha_col)};
-  finish_scales({0, cols}, settings, values);
+  round_scales({0, cols}, values);
   scales = {std::move(values.alpha), std::move(values.salient_alpha), std::move(values.alpha_col)};
 }
 
@@ -137,7 +129,7 @@ RowPlan plan_rows(ArbSession& session, const Matrix<float>& w, const std::vector
   const std::vector<float> h = importance(settings.factor);
   plan.scales = fit_row_scales({w.view(), group.view(), plan.groups.front().count, h},
                                settings.binarize.iterations);
-  finish_row_scales(w.cols(), settings, plan.scales);
+  round_row_scales(w.cols(), plan.scales);
   return plan;
 }
 
@@ -175,9 +167,9 @@ EncodeRule loop_rule(const Settings& settings, const Matrix<float>& thresholds) 
   return rule;
 }
 
-void refit_panel(ArbSession& session, const Settings& settings, PanelResult& result) {
+void refit_panel(ArbSession& session, PanelResult& result) {
   result.scales = session.refit(result.panel, result.groups, result.scales, result.code);
-  finish_scales(result.panel, settings, result.scales);
+  round_scales(result.panel, result.scales);
 }
 
 /// Groups, scales and signs of one panel, from the session's current weights.
@@ -204,12 +196,12 @@ PanelResult binarize_panel(ArbSession& session, Panel panel, std::size_t number,
     }
     result.scales = session.fit(w.view(), result.groups,
                                 {settings.binarize.method, settings.binarize.iterations});
-    finish_scales(panel, settings, result.scales);
+    round_scales(panel, result.scales);
   }
   result.code =
       session.encode(panel, result.groups, result.scales, loop_rule(settings, thresholds));
   if (settings.refit() && !settings.after_loop() && plan == nullptr) {
-    refit_panel(session, settings, result);
+    refit_panel(session, result);
   }
   return result;
 }
@@ -246,7 +238,7 @@ void refit_rows(std::vector<PanelResult>& panels, const Matrix<float>& targets,
   const std::vector<float> h = importance(settings.factor);
   RowScales scales = refit_row_scales({targets.view(), group.view(), linear.groups, h},
                                       linear.signs, linear.residual, settings.binarize.iterations);
-  finish_row_scales(targets.cols(), settings, scales);
+  round_row_scales(targets.cols(), scales);
   for (PanelResult& result : panels) {
     result.scales = scales_of(scales, result.panel);
   }
@@ -287,12 +279,12 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
                                const std::optional<CodebookParams>& codebook,
                                const CodewordSearch* codewords,
                                const std::optional<std::vector<std::uint32_t>>& salient,
-                               Backend& backend, ScalePrecision precision) {
+                               Backend& backend) {
   check_params(binarize, codebook);
   BTC_CHECK(
       codewords == nullptr || (codebook && codewords->vector_length() == codebook->vector_length),
       "codewords do not fit the codebook's vector length");
-  const Settings settings{factor, binarize, codebook, codewords, salient, backend, precision};
+  const Settings settings{factor, binarize, codebook, codewords, salient, backend};
   const Matrix<float> w = checked_copy(weight, factor);
   const auto session = backend.open_arb(w.view(), factor.u.view());
   const std::vector<Panel> panels = cut_panels(w.cols(), panel_width(binarize, codebook));
@@ -317,7 +309,7 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
       refit_rows(results, targets, settings);
     } else if (settings.refit()) {
       std::for_each(results.begin(), results.end(),
-                    [&](PanelResult& result) { refit_panel(*session, settings, result); });
+                    [&](PanelResult& result) { refit_panel(*session, result); });
     }
   }
   QuantizeResult result;

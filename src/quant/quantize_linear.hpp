@@ -19,22 +19,18 @@ struct QuantizeResult {
   std::vector<double> group_share;  ///< [G] share of the non-salient entries
 };
 
-/// In what precision scales act: as they are stored, or, to compare methods, without rounding.
-enum class ScalePrecision { kFp16, kFp32 };
-
 /// Binarizes `weight` [n, m]. This is both passes: without `codewords` it leaves the signs free
 /// (pass 1, whose patterns the codebook is learned from, or `codebook: none`); with them it chooses
 /// codewords, inside the compensation loop or after it (`codebook.encode`).
 /// @param codebook  present also in pass 1: it sets the chunk of sequential compensation
 /// @param codewords null for free signs; for the codebook's vector length
 /// @param salient   columns to use (from pass 1), or nullopt: find them by the rule
-/// @param precision fp32 scales cannot be stored
 /// @throws NumericError if weights or scales are not finite
 QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFactor& factor,
                                const BinarizeParams& binarize,
                                const std::optional<CodebookParams>& codebook,
                                const CodewordSearch* codewords,
                                const std::optional<std::vector<std::uint32_t>>& salient,
-                               Backend& backend, ScalePrecision precision = ScalePrecision::kFp16);
+                               Backend& backend);
 
 }  // namespace btc

@@ -60,81 +60,64 @@ std::unique_ptr<Backend> make_backend(const QuantizeOptions& options) {
                                         : make_cpu_backend(options.threads);
 }
 
-/// A quantized matrix and its codebook, if it has one.
+/// A quantized matrix and what it costs.
 struct Outcome {
   QuantizeResult result;
-  std::optional<Codebook> codebook;
+  std::vector<LedgerLine> ledger;
+  BitNumbers bits;
 };
 
 Outcome quantize(const Matrix<float>& weight, const HessianFactor& factor,
-                 const QuantizationParams& params, ScalePrecision precision, std::uint64_t seed,
-                 Backend& backend) {
+                 const QuantizationParams& params, std::uint64_t seed, Backend& backend) {
   Outcome outcome;
   outcome.result = quantize_linear(weight.view(), factor, params.binarize, params.codebook, nullptr,
-                                   std::nullopt, backend, precision);
-  std::optional<Codebook>& codebook = outcome.codebook;
+                                   std::nullopt, backend);
+  PackedFormat format = packed_format(params.binarize, params.codebook);
+  std::optional<Codebook> codebook;
   if (params.codebook) {
+    format.scope = CodebookScope::kLinear;
     const QuantizedLinear& free = outcome.result.linear;
     codebook = learn_codebook(pattern_histogram(free.signs, params.codebook->vector_length),
                               *params.codebook, seed, backend);
     const auto search = backend.open_codewords(codebook->codewords, params.codebook->vector_length);
     outcome.result = quantize_linear(weight.view(), factor, params.binarize, params.codebook,
-                                     search.get(), free.salient_columns, backend, precision);
+                                     search.get(), free.salient_columns, backend);
   }
+  outcome.ledger = linear_ledger(outcome.result.linear, codebook ? &*codebook : nullptr, format);
+  const std::uint64_t weights = weight.size();
+  outcome.bits = bit_numbers(outcome.ledger, nominal_bits(format), weights, weights);
   return outcome;
 }
 
-/// What a quantized matrix costs, a codebook of its own included.
-struct Cost {
-  std::vector<LedgerLine> ledger;
-  BitNumbers bits;
-};
-
-Cost cost_of(const Outcome& stored, const QuantizationParams& params) {
-  PackedFormat format = packed_format(params.binarize, params.codebook);
-  format.scope = CodebookScope::kLinear;
-  const QuantizedLinear& linear = stored.result.linear;
-  Cost cost;
-  cost.ledger = linear_ledger(linear, stored.codebook ? &*stored.codebook : nullptr, format);
-  const std::uint64_t weights = linear.rows * linear.cols;
-  cost.bits = bit_numbers(cost.ledger, nominal_bits(format), weights, weights);
-  return cost;
-}
-
-void print(const Outcome& exact, const Outcome& stored, const Cost& cost) {
-  const QuantizedLinear& linear = stored.result.linear;
+void print(const Outcome& outcome) {
+  const QuantizedLinear& linear = outcome.result.linear;
   std::cout << fmt::format("linear [{}, {}], {} salient columns\nledger\n", linear.rows,
                            linear.cols, linear.salient_columns.size());
-  for (const LedgerLine& line : cost.ledger) {
+  for (const LedgerLine& line : outcome.ledger) {
     std::cout << fmt::format("  {:<14} {:>16}\n", line.category, line.bytes);
   }
-  std::cout << fmt::format("  {:<14} {:>16}\n", "total", total_bytes(cost.ledger));
-  std::cout << fmt::format("bits  nominal {:.4f}  sign {:.4f}  stored {:.4f}\n", cost.bits.nominal,
-                           cost.bits.sign, cost.bits.stored);
-  std::cout << fmt::format(
-      "relative error tr(E H E^T) / tr(W H W^T) {:.6g}, with scales as stored (fp16) {:.6g}\n",
-      exact.result.relative_error, stored.result.relative_error);
+  std::cout << fmt::format("  {:<14} {:>16}\n", "total", total_bytes(outcome.ledger));
+  std::cout << fmt::format("bits  nominal {:.4f}  sign {:.4f}  stored {:.4f}\n",
+                           outcome.bits.nominal, outcome.bits.sign, outcome.bits.stored);
+  std::cout << fmt::format("relative error tr(E H E^T) / tr(W H W^T) {:.6g}\n",
+                           outcome.result.relative_error);
 }
 
-void write(const std::string& path, const Outcome& exact, const Outcome& stored, const Cost& cost) {
-  const Matrix<float> q = dequantize(exact.result.linear);
-  const Matrix<float> q_stored = dequantize(stored.result.linear);
-  const auto tensor = [](const char* name, const Matrix<float>& values) {
-    return TensorView{name,
-                      DType::kF32,
-                      {narrow<std::int64_t>(values.rows()), narrow<std::int64_t>(values.cols())},
-                      std::as_bytes(std::span(values.values()))};
-  };
+void write(const std::string& path, const Outcome& outcome) {
+  const Matrix<float> q = dequantize(outcome.result.linear);
+  const TensorView tensor = {"Q",
+                             DType::kF32,
+                             {narrow<std::int64_t>(q.rows()), narrow<std::int64_t>(q.cols())},
+                             std::as_bytes(std::span(q.values()))};
   std::map<std::string, std::string> metadata = {
-      {"nominal_bits", fmt::format("{}", cost.bits.nominal)},
-      {"sign_bits", fmt::format("{}", cost.bits.sign)},
-      {"stored_bits", fmt::format("{}", cost.bits.stored)},
-      {"rel_output_error", fmt::format("{}", exact.result.relative_error)},
-      {"rel_output_error_stored", fmt::format("{}", stored.result.relative_error)}};
-  for (const LedgerLine& line : cost.ledger) {
+      {"nominal_bits", fmt::format("{}", outcome.bits.nominal)},
+      {"sign_bits", fmt::format("{}", outcome.bits.sign)},
+      {"stored_bits", fmt::format("{}", outcome.bits.stored)},
+      {"rel_output_error", fmt::format("{}", outcome.result.relative_error)}};
+  for (const LedgerLine& line : outcome.ledger) {
     metadata["bytes." + line.category] = fmt::format("{}", line.bytes);
   }
-  write_safetensors(path, {tensor("Q", q), tensor("Q_stored", q_stored)}, metadata);
+  write_safetensors(path, {tensor}, metadata);
 }
 
 void run(const QuantizeOptions& options) {
@@ -149,14 +132,9 @@ void run(const QuantizeOptions& options) {
   const auto backend = make_backend(options);
   Matrix<float> hessian = input_hessian(inputs.view(), sequences);
   const HessianFactor factor = factor_hessian(hessian, params.binarize.damping, *backend);
-  const auto at = [&](ScalePrecision precision) {
-    return quantize(weight, factor, params, precision, options.seed, *backend);
-  };
-  const Outcome exact = at(ScalePrecision::kFp32);
-  const Outcome stored = at(ScalePrecision::kFp16);
-  const Cost cost = cost_of(stored, params);
-  write(options.out, exact, stored, cost);
-  print(exact, stored, cost);
+  const Outcome outcome = quantize(weight, factor, params, options.seed, *backend);
+  write(options.out, outcome);
+  print(outcome);
 }
 
 }  // namespace
@@ -174,9 +152,7 @@ void add_quantize_linear(CLI::App& app) {
   command->add_option("--set", options->overrides, "binarize.key=VALUE or codebook.key=VALUE")
       ->take_all()
       ->allow_extra_args(false);
-  command
-      ->add_option("--out", options->out,
-                   "safetensors file to write: Q [n, m] with unrounded scales, Q_stored as packed")
+  command->add_option("--out", options->out, "safetensors file to write: tensor Q [n, m]")
       ->required();
   command->add_option("--backend", options->backend, "cpu (default) or reference")
       ->check(CLI::IsMember({"cpu", "reference"}));
