@@ -104,8 +104,8 @@ class ArbSession {
   virtual std::vector<double> score_splits(Panel panel, const SplitState& state,
                                            MatrixView<const float> candidates) = 0;
   /// Scales of every group of `x` [n, k] by the rule. fp32, unrounded; empty masks give zeros.
-  virtual PanelScales fit(MatrixView<const float> x, const PanelGroups& groups,
-                          const FitParams& params) = 0;
+  virtual PanelFit fit(MatrixView<const float> x, const PanelGroups& groups,
+                       const FitParams& params) = 0;
   /// Chooses signs under fixed scales. Does not change the session's weights.
   virtual PanelCode encode(Panel panel, const PanelGroups& groups, const PanelScales& scales,
                            const EncodeRule& rule) = 0;

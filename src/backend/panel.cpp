@@ -65,4 +65,8 @@ PanelCode nearest_signs(MatrixView<const float> x, const PanelGroups& groups,
   return code;
 }
 
+PanelCode fitted_code(MatrixView<const float> x, const PanelGroups& groups, const PanelFit& fit) {
+  return fit.code.group.empty() ? nearest_signs(x, groups, fit.scales) : fit.code;
+}
+
 }  // namespace btc

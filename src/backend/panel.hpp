@@ -57,6 +57,15 @@ struct PanelCode {
 Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& groups,
                                const PanelCode& code);
 
+/// Scales of a panel and the signs that they were fitted to.
+struct PanelFit {
+  PanelScales scales;
+  PanelCode code;  ///< empty: the signs are `nearest_signs` of the scales
+};
+
+/// The signs of a fit to `x` [n, k].
+PanelCode fitted_code(MatrixView<const float> x, const PanelGroups& groups, const PanelFit& fit);
+
 /// Nearest signs for given scales, no codec: `x` [n, k] itself is the target.
 /// First order: sign(x - mu), with sign(0) = +1. Second order: the nearest of the four values,
 /// first on ties in the order (-,-), (-,+), (+,-), (+,+).

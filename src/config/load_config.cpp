@@ -45,12 +45,14 @@ constexpr auto kComputeFields = [](auto& map, ComputeParams& compute) {
 constexpr auto kBinarizeFields = [](auto& map, BinarizeParams& binarize) {
   map.choice("method", binarize.method, kFitRuleNames);
   map.integer("iterations", binarize.iterations, IntegerRange{.low = 0, .high = 10000});
+  map.choice("solver", binarize.solver, kFitSolverNames);
   map.integer("split_points", binarize.split_points, IntegerRange{.low = 0, .high = 3});
   map.choice("split_rule", binarize.split_rule, kSplitRuleNames);
   map.numbers("group_fractions", binarize.group_fractions, NumberRange{});
   map.choice("salient", binarize.salient, kSalientRuleNames);
   map.number("salient_fraction", binarize.salient_fraction, NumberRange{});
   map.choice("scales", binarize.scales, kScaleLayoutNames);
+  map.choice("rounding", binarize.rounding, kScaleRoundingNames);
   map.choice("compensation", binarize.compensation, kCompensationNames);
   map.integer("panel", binarize.panel, IntegerRange{.low = 1, .high = 1 << 20});
   map.number("damping", binarize.damping, NumberRange{});

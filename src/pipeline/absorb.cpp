@@ -32,7 +32,7 @@ HessianFactor measure_input(const ModelConfig& model, const BlockWeights& weight
   for (float& value : hessian.values()) {
     value *= scale;
   }
-  return factor_hessian(hessian, config.binarize.damping, backend);
+  return factor_inputs(hessian, config.binarize, config.codebook, backend);
 }
 
 }  // namespace

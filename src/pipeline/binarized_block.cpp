@@ -129,7 +129,7 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
   for (const SharedInput input : kSharedInputs) {
     Matrix<float>& hessian = hessians.at(index_of(input));
     block.factor.at(index_of(input)) = named(concat("Hessian of ", name_of(input)), [&] {
-      return factor_hessian(hessian, binarize.damping, backend);
+      return factor_inputs(hessian, binarize, codebook, backend);
     });
     hessian = Matrix<float>();
   }
@@ -162,6 +162,7 @@ std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBl
     file.set_attribute(group + "/factor", "width", static_cast<std::int64_t>(factor.u.rows()));
     file.set_attribute(group + "/factor", "lambda", factor.lambda);
     write_checked(file, group + "/dead_columns", factor.dead_columns);
+    write_checked(file, group + "/gram", factor.gram.values());
   }
   file.set_attribute("/", "linears", static_cast<std::int64_t>(block.linear.size()));
   const int vector_length = block.linear.empty() ? 0 : block.linear[0].histogram.vector_length;
@@ -188,6 +189,14 @@ BinarizedBlock read_binarized(const std::filesystem::path& path) {
                      path.string() + ": " + name);
     factor.lambda = file.real_attribute(name, "lambda");
     factor.dead_columns = read_list<std::uint32_t>(file, group_of(input) + "/dead_columns");
+    std::vector<float> gram = read_list<float>(file, group_of(input) + "/gram");
+    BTC_REQUIRE(FormatError, gram.size() % factor.u.rows() == 0, path.string(), ": ",
+                group_of(input), "/gram: got ", gram.size(), " values, expected rows for ",
+                factor.u.rows(), " columns");
+    if (!gram.empty()) {
+      factor.gram = Matrix<float>(factor.u.rows(), gram.size() / factor.u.rows());
+      factor.gram.values() = std::move(gram);
+    }
   }
   if (file.int_attribute("/", "linears") == 0) {
     return block;

@@ -78,6 +78,24 @@ HessianFactor factor_hessian(Matrix<float>& h, double damping, Backend& backend)
   }
 }
 
+HessianFactor factor_inputs(Matrix<float>& h, const BinarizeParams& binarize,
+                            const std::optional<CodebookParams>& codebook, Backend& backend) {
+  Matrix<float> gram;
+  if (binarize.method == FitRule::kArbX) {
+    const std::size_t width = panel_width(binarize, codebook);
+    gram = Matrix<float>(h.rows(), std::min(width, h.cols()));
+    for (std::size_t i = 0; i < h.rows(); ++i) {
+      const std::size_t begin = i / width * width;
+      for (std::size_t j = begin; j < std::min(begin + width, h.cols()); ++j) {
+        gram(i, j - begin) = h(i, j) / 2;
+      }
+    }
+  }
+  HessianFactor factor = factor_hessian(h, binarize.damping, backend);
+  factor.gram = std::move(gram);
+  return factor;
+}
+
 double undamped_energy(double damped, MatrixView<const float> e, const HessianFactor& factor) {
   double squares = 0;
   double dead = 0;

@@ -7,10 +7,12 @@
 /// U^T U, so that U_jj^2 = [((H + lambda I)_{j:,j:})^-1]_jj. @see GPTQ; ARB-LLM Sec. 3
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "backend/backend.hpp"
 #include "common/matrix.hpp"
+#include "quant/params.hpp"
 
 namespace btc {
 
@@ -24,6 +26,9 @@ struct HessianFactor {
   Matrix<float> u;                          ///< [m, m] upper triangular
   double lambda = 0;                        ///< damping that was added to the diagonal
   std::vector<std::uint32_t> dead_columns;  ///< ascending
+  /// [m, k] Gram matrix S = H / 2 of each panel's inputs, undamped: row j has column j and the
+  /// columns of its panel; empty unless `binarize.method` needs it
+  Matrix<float> gram;
 };
 
 /// Damps and factorises. On failure lambda grows tenfold, up to 3 times.
@@ -31,6 +36,10 @@ struct HessianFactor {
 /// @param damping in units of mean(diag H)
 /// @throws NumericError if H is not finite or never becomes positive definite
 HessianFactor factor_hessian(Matrix<float>& h, double damping, Backend& backend);
+
+/// The same with what these settings need besides.
+HessianFactor factor_inputs(Matrix<float>& h, const BinarizeParams& binarize,
+                            const std::optional<CodebookParams>& codebook, Backend& backend);
 
 /// tr(E H E^T) for the undamped H, from its factor: |E U^-1|^2 - lambda |E|^2 - dead columns.
 /// @param e [n, m]

@@ -29,6 +29,13 @@ void check_binarize(const BinarizeParams& p) {
     BTC_REQUIRE(ConfigError, share > 0 && share < 1, "binarize.group_fractions: got ", share,
                 ", expected a value between 0 and 1");
   }
+  const bool row = p.scales == ScaleLayout::kRow;
+  BTC_REQUIRE(ConfigError, !row || p.method == FitRule::kArb, "binarize.method: got ",
+              kFitRuleNames.at(static_cast<std::size_t>(p.method)),
+              ", expected arb with scales: row");
+  BTC_REQUIRE(ConfigError, p.solver == FitSolver::kIterative || (!row && p.method == FitRule::kArb),
+              "binarize.solver: got exact, expected iterative unless method is arb and scales are "
+              "panel");
   const double sum = std::accumulate(p.group_fractions.begin(), p.group_fractions.end(), 0.0);
   BTC_REQUIRE(ConfigError, sum < 1, "binarize.group_fractions: the shares add up to ", sum,
               ", expected less than 1");

@@ -25,6 +25,11 @@ inline constexpr std::array<std::string_view, 3> kSalientRuleNames = {"none", "s
 enum class ScaleLayout { kPanel, kRow };
 inline constexpr std::array<std::string_view, 2> kScaleLayoutNames = {"panel", "row"};
 
+/// When scales become fp16 values: panel by panel, so that later weights absorb the rounding, or
+/// after the last panel, as published code does that never rounds.
+enum class ScaleRounding { kPanel, kEnd };
+inline constexpr std::array<std::string_view, 2> kScaleRoundingNames = {"panel", "end"};
+
 inline constexpr std::array<std::string_view, 4> kCompensationNames = {"none", "block", "exact",
                                                                        "sequential"};
 inline constexpr std::array<std::string_view, 2> kAssignmentNames = {"hamming", "weighted"};
@@ -32,13 +37,15 @@ inline constexpr std::array<std::string_view, 2> kAssignmentNames = {"hamming", 
 /// Key `binarize`.
 struct BinarizeParams {
   FitRule method = FitRule::kArb;
-  int iterations = 15;   ///< refinement sweeps, >= 0
-  int split_points = 2;  ///< s, 0..3; s + 1 groups
+  int iterations = 15;                       ///< refinement sweeps, >= 0
+  FitSolver solver = FitSolver::kIterative;  ///< `exact` needs method arb and panel scales
+  int split_points = 2;                      ///< s, 0..3; s + 1 groups
   SplitRule split_rule = SplitRule::kMagnitude;
   std::vector<double> group_fractions;  ///< `fraction` only: s shares, largest weights first
   SalientRule salient = SalientRule::kSearch;
-  double salient_fraction = 0.1;  ///< `salient: fraction` only: share of the columns
-  ScaleLayout scales = ScaleLayout::kPanel;
+  double salient_fraction = 0.1;             ///< `salient: fraction` only: share of the columns
+  ScaleLayout scales = ScaleLayout::kPanel;  ///< `row` has its own fit and needs method arb
+  ScaleRounding rounding = ScaleRounding::kPanel;
   Compensation compensation = Compensation::kSequential;
   int panel = 128;        ///< columns; cut to a multiple of the vector length
   double damping = 0.01;  ///< lambda in units of mean(diag H)

@@ -29,6 +29,16 @@ struct Settings {
   [[nodiscard]] bool after_loop() const {
     return codewords != nullptr && codebook->encode == EncodeMode::kPost;
   }
+  /// S of the panel's inputs, or nothing.
+  [[nodiscard]] MatrixView<const float> gram(Panel panel) const {
+    return factor.gram.empty() ? MatrixView<const float>()
+                               : factor.gram.view().sub(panel.begin, panel.end, 0, panel.width());
+  }
+  void round(Panel panel, PanelScales& scales) const {
+    if (binarize.rounding == ScaleRounding::kPanel) {
+      round_scales(panel, scales);
+    }
+  }
   [[nodiscard]] bool refit() const { return codewords != nullptr && codebook->refit; }
 };
 
@@ -87,7 +97,7 @@ PanelGroups metric_groups(ArbSession& session, Panel panel, const Matrix<float>&
   PanelGroups groups = ungrouped(w.rows(), w.cols(), salient_of(session, panel, metric, settings));
   groups.count = static_cast<std::size_t>(settings.binarize.split_points) + 1;
   if (!groups_by_magnitude(settings.binarize)) {
-    split_by_metric(session, panel, metric, settings.binarize, groups);
+    split_by_metric(session, panel, metric, settings.binarize, groups, settings.gram(panel));
   }
   return groups;
 }
@@ -100,13 +110,13 @@ std::vector<float> importance(const HessianFactor& factor) {
   return h;
 }
 
-void round_row_scales(std::size_t cols, RowScales& scales) {
+void round_row_scales(std::size_t cols, const Settings& settings, RowScales& scales) {
   PanelScales values{std::move(scales.alpha),
                      {},
                      std::move(scales.salient_alpha),
                      {},
                      std::move(scales.alpha_col)};
-  round_scales({0, cols}, values);
+  settings.round({0, cols}, values);
   scales = {std::move(values.alpha), std::move(values.salient_alpha), std::move(values.alpha_col)};
 }
 
@@ -129,7 +139,7 @@ RowPlan plan_rows(ArbSession& session, const Matrix<float>& w, const std::vector
   const std::vector<float> h = importance(settings.factor);
   plan.scales = fit_row_scales({w.view(), group.view(), plan.groups.front().count, h},
                                settings.binarize.iterations);
-  round_row_scales(w.cols(), plan.scales);
+  round_row_scales(w.cols(), settings, plan.scales);
   return plan;
 }
 
@@ -167,9 +177,26 @@ EncodeRule loop_rule(const Settings& settings, const Matrix<float>& thresholds) 
   return rule;
 }
 
-void refit_panel(ArbSession& session, PanelResult& result) {
+void refit_panel(ArbSession& session, const Settings& settings, PanelResult& result) {
   result.scales = session.refit(result.panel, result.groups, result.scales, result.code);
-  round_scales(result.panel, result.scales);
+  settings.round(result.panel, result.scales);
+}
+
+/// Groups and scales of a panel by its own weights, and the rule's signs if it has its own.
+void fit_panel(ArbSession& session, const Settings& settings, PanelResult& result) {
+  const BinarizeParams& binarize = settings.binarize;
+  const Matrix<float> w = session.weights(result.panel);
+  result.groups = metric_groups(session, result.panel, w, settings);
+  if (groups_by_magnitude(binarize)) {
+    result.thresholds = magnitude_thresholds(w.view(), result.groups.group.view(), binarize);
+    group_by_thresholds(w.view(), result.thresholds.view(), result.groups.group.view());
+  }
+  PanelFit fit = session.fit(
+      w.view(), result.groups,
+      {binarize.method, binarize.iterations, binarize.solver, settings.gram(result.panel)});
+  result.scales = std::move(fit.scales);
+  result.code = std::move(fit.code);
+  settings.round(result.panel, result.scales);
 }
 
 /// Groups, scales and signs of one panel, from the session's current weights.
@@ -177,31 +204,26 @@ PanelResult binarize_panel(ArbSession& session, Panel panel, std::size_t number,
                            const RowPlan* plan, const Settings& settings) {
   PanelResult result;
   result.panel = panel;
-  Matrix<float>& thresholds = result.thresholds;
   if (plan != nullptr) {
     result.groups = plan->groups[number];
     result.scales = scales_of(plan->scales, panel);
-    thresholds = plan->thresholds;
+    result.thresholds = plan->thresholds;
     if (settings.binarize.split_rule == SplitRule::kFraction &&
         groups_by_magnitude(settings.binarize)) {
       restore_shares(session.weights(panel).view(), result.groups.group.view(), settings.binarize,
-                     thresholds.view());
+                     result.thresholds.view());
     }
   } else {
-    const Matrix<float> w = session.weights(panel);
-    result.groups = metric_groups(session, panel, w, settings);
-    if (groups_by_magnitude(settings.binarize)) {
-      thresholds = magnitude_thresholds(w.view(), result.groups.group.view(), settings.binarize);
-      group_by_thresholds(w.view(), thresholds.view(), result.groups.group.view());
-    }
-    result.scales = session.fit(w.view(), result.groups,
-                                {settings.binarize.method, settings.binarize.iterations});
-    round_scales(panel, result.scales);
+    fit_panel(session, settings, result);
   }
-  result.code =
-      session.encode(panel, result.groups, result.scales, loop_rule(settings, thresholds));
+  const EncodeRule rule = loop_rule(settings, result.thresholds);
+  // Signs of the fit's own hold while they are free and the weights stay what they were.
+  if (result.code.group.empty() || rule.codewords != nullptr ||
+      rule.compensation == Compensation::kSequential) {
+    result.code = session.encode(panel, result.groups, result.scales, rule);
+  }
   if (settings.refit() && !settings.after_loop() && plan == nullptr) {
-    refit_panel(session, result);
+    refit_panel(session, settings, result);
   }
   return result;
 }
@@ -238,7 +260,7 @@ void refit_rows(std::vector<PanelResult>& panels, const Matrix<float>& targets,
   const std::vector<float> h = importance(settings.factor);
   RowScales scales = refit_row_scales({targets.view(), group.view(), linear.groups, h},
                                       linear.signs, linear.residual, settings.binarize.iterations);
-  round_row_scales(targets.cols(), scales);
+  round_row_scales(targets.cols(), settings, scales);
   for (PanelResult& result : panels) {
     result.scales = scales_of(scales, result.panel);
   }
@@ -261,9 +283,9 @@ std::vector<double> group_shares(const std::vector<PanelResult>& panels) {
   return share;
 }
 
-double relative_error(const ArbSession& session, const Matrix<float>& w,
-                      const QuantizedLinear& linear, const HessianFactor& factor) {
-  Matrix<float> error = dequantize(linear);
+double relative_error(const ArbSession& session, const Matrix<float>& w, const Matrix<float>& q,
+                      const HessianFactor& factor) {
+  Matrix<float> error = q;
   for (std::size_t e = 0; e < error.size(); ++e) {
     error.values()[e] = w.values()[e] - error.values()[e];
   }
@@ -309,13 +331,23 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
       refit_rows(results, targets, settings);
     } else if (settings.refit()) {
       std::for_each(results.begin(), results.end(),
-                    [&](PanelResult& result) { refit_panel(*session, result); });
+                    [&](PanelResult& result) { refit_panel(*session, settings, result); });
     }
   }
   QuantizeResult result;
   const int length = codewords != nullptr ? codewords->vector_length() : 0;
-  result.linear = assemble(results, w.rows(), w.cols(), length, settings.whole_row());
-  result.relative_error = relative_error(*session, w, result.linear, factor);
+  const auto assembled = [&] {
+    return assemble(results, w.rows(), w.cols(), length, settings.whole_row());
+  };
+  if (binarize.rounding == ScaleRounding::kEnd) {
+    result.fitted = dequantize(assembled());
+    result.fitted_error = relative_error(*session, w, result.fitted, factor);
+    for (PanelResult& panel : results) {
+      round_scales(panel.panel, panel.scales);
+    }
+  }
+  result.linear = assembled();
+  result.relative_error = relative_error(*session, w, dequantize(result.linear), factor);
   result.group_share = group_shares(results);
   return result;
 }

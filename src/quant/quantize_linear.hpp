@@ -17,6 +17,8 @@ struct QuantizeResult {
   QuantizedLinear linear;
   double relative_error = 0;        ///< tr(E H E^T) / tr(W H W^T), undamped H; 0 if W H W^T = 0
   std::vector<double> group_share;  ///< [G] share of the non-salient entries
+  Matrix<float> fitted;     ///< [n, m] Q before the scales were rounded, for `rounding: end`
+  double fitted_error = 0;  ///< relative error of `fitted`
 };
 
 /// Binarizes `weight` [n, m]. This is both passes: without `codewords` it leaves the signs free

@@ -1,21 +1,29 @@
 #include "quant/split_points.hpp"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "backend/row_fit.hpp"
 #include "quant/quantiles.hpp"
 #include "quant/saliency.hpp"
 
 namespace btc {
 namespace {
 
+/// How the metric of fixed entries is binarized. In the published code arb_x does it as arb.
+FitParams metric_fit(const BinarizeParams& params) {
+  const bool plain = params.method == FitRule::kPlain;
+  return {plain ? FitRule::kPlain : FitRule::kArb, params.iterations};
+}
+
 /// Reconstruction of group `g` of `metric`, added to `fixed`.
 void fix_group(ArbSession& session, const Matrix<float>& metric, const PanelGroups& groups,
-               std::uint8_t g, int iterations, SplitState& state) {
-  const PanelScales scales = session.fit(metric.view(), groups, {FitRule::kArb, iterations});
-  const PanelCode code = nearest_signs(metric.view(), groups, scales);
-  const Matrix<float> reconstruction = dequantize_panel(scales, groups, code);
+               std::uint8_t g, const FitParams& params, SplitState& state) {
+  const PanelFit fit = session.fit(metric.view(), groups, params);
+  const PanelCode code = fitted_code(metric.view(), groups, fit);
+  const Matrix<float> reconstruction = dequantize_panel(fit.scales, groups, code);
   for (std::size_t i = 0; i < metric.rows(); ++i) {
     for (std::size_t j = 0; j < metric.cols(); ++j) {
       if (groups.group(i, j) == g) {
@@ -47,6 +55,61 @@ PanelGroups cut(const Matrix<float>& metric, const SplitState& state, float thre
   return groups;
 }
 
+/// Writes the error of plain first-order binarization of these entries of a row to `error`.
+void add_plain_error(std::span<const float> x, std::span<const std::size_t> columns,
+                     std::span<double> error) {
+  const RowFit fit = fit_plain(x, 1);
+  for (std::size_t e = 0; e < x.size(); ++e) {
+    error[columns[e]] = static_cast<double>(x[e]) - (fit.mu + fit.alpha * fit.sign[e]);
+  }
+}
+
+/// Error of one row of the metric when its available entries are cut at the threshold.
+void metric_error(std::span<const float> metric, std::span<const float> fixed,
+                  std::span<const std::uint8_t> available, float threshold,
+                  std::span<double> error) {
+  std::array<std::vector<float>, 2> part;
+  std::array<std::vector<std::size_t>, 2> columns;
+  for (std::size_t j = 0; j < metric.size(); ++j) {
+    if (available[j] == 0) {
+      error[j] = static_cast<double>(metric[j]) - static_cast<double>(fixed[j]);
+      continue;
+    }
+    const std::size_t upper = metric[j] >= threshold ? 1 : 0;
+    part.at(upper).push_back(metric[j]);
+    columns.at(upper).push_back(j);
+  }
+  add_plain_error(part[0], columns[0], error);
+  add_plain_error(part[1], columns[1], error);
+}
+
+/// tr(R S R^T) for each threshold.
+std::vector<double> score_in_metric(const Matrix<float>& metric, const SplitState& state,
+                                    std::span<const float> thresholds,
+                                    MatrixView<const float> gram) {
+  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  using Eigen::Index;
+  BTC_CHECK(gram.rows() == metric.cols(), "Gram matrix of ", gram.rows(), " columns, panel of ",
+            metric.cols());
+  const auto k = static_cast<Index>(metric.cols());
+  RowMajor s(k, k);
+  for (Index i = 0; i < k; ++i) {
+    for (Index j = 0; j < k; ++j) {
+      s(i, j) = static_cast<double>(gram(static_cast<std::size_t>(i), static_cast<std::size_t>(j)));
+    }
+  }
+  RowMajor error(static_cast<Index>(metric.rows()), k);
+  std::vector<double> scores;
+  for (const float threshold : thresholds) {
+    for (std::size_t i = 0; i < metric.rows(); ++i) {
+      metric_error(metric.row(i), state.fixed.row(i), state.available.row(i), threshold,
+                   {error.data() + i * metric.cols(), metric.cols()});
+    }
+    scores.push_back((error * s).cwiseProduct(error).sum());
+  }
+  return scores;
+}
+
 /// Index of the first smallest score below `best`, which is lowered to it; 0 if none is.
 std::size_t improve(const std::vector<double>& scores, double& best) {
   std::size_t index = 0;
@@ -60,12 +123,16 @@ std::size_t improve(const std::vector<double>& scores, double& best) {
 }
 
 void split_greedily(ArbSession& session, Panel panel, const Matrix<float>& metric,
-                    const BinarizeParams& params, SplitState& state, PanelGroups& groups) {
+                    const BinarizeParams& params, MatrixView<const float> gram, SplitState& state,
+                    PanelGroups& groups) {
   double best = std::numeric_limits<double>::infinity();
   for (int g = params.split_points; g > 0; --g) {
     const std::vector<float> thresholds = candidate_thresholds(metric, state);
     const MatrixView<const float> candidates(thresholds.data(), thresholds.size(), 1);
-    const std::size_t chosen = improve(session.score_splits(panel, state, candidates), best);
+    const std::size_t chosen =
+        improve(params.method == FitRule::kArbX ? score_in_metric(metric, state, thresholds, gram)
+                                                : session.score_splits(panel, state, candidates),
+                best);
     const PanelGroups upper = cut(metric, state, thresholds[chosen]);
     for (std::size_t e = 0; e < metric.size(); ++e) {
       if (upper.group.values()[e] == 1) {
@@ -73,7 +140,7 @@ void split_greedily(ArbSession& session, Panel panel, const Matrix<float>& metri
       }
     }
     if (g > 1) {
-      fix_group(session, metric, upper, 1, params.iterations, state);
+      fix_group(session, metric, upper, 1, metric_fit(params), state);
     }
   }
 }
@@ -203,7 +270,8 @@ std::vector<float> fraction_thresholds(std::span<const float> values,
 }  // namespace
 
 void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metric,
-                     const BinarizeParams& params, PanelGroups& groups) {
+                     const BinarizeParams& params, PanelGroups& groups,
+                     MatrixView<const float> gram) {
   groups.count = static_cast<std::size_t>(params.split_points) + 1;
   if (params.split_points == 0) {
     return;
@@ -212,10 +280,10 @@ void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metr
                    Matrix<float>(metric.rows(), metric.cols())};
   if (!groups.salient.empty()) {
     const PanelGroups salient = ungrouped(metric.rows(), metric.cols(), groups.salient);
-    fix_group(session, metric, salient, kSalientGroup, params.iterations, state);
+    fix_group(session, metric, salient, kSalientGroup, metric_fit(params), state);
   }
   if (params.split_rule == SplitRule::kSearch) {
-    split_greedily(session, panel, metric, params, state, groups);
+    split_greedily(session, panel, metric, params, gram, state, groups);
   } else {
     split_by_ratio(session, panel, metric, params, state, groups);
   }

@@ -12,9 +12,13 @@ namespace btc {
 /// Candidates are the 81 quantiles 0.10 .. 0.90 of S over the whole panel, where entries that have
 /// a group already count as zeros. `search` splits off the upper group (S >= threshold) first and
 /// goes on with the rest; a split that improves nothing takes the 10 % quantile. `ratio2` scores s
-/// thresholds t, 2t, 4t together. Ties: the lower candidate. @see ARB-LLM Sec. 3.4; BiLLM; STBLLM
+/// thresholds t, 2t, 4t together. What is fixed already is binarized as `method` does it, with the
+/// candidates plain; `arb_x` scores `search` by tr(R S R^T) instead, R the error of the metric.
+/// Ties: the lower candidate. @see ARB-LLM Sec. 3.4; BiLLM; STBLLM
+/// @param gram [k, k] S of the panel, read for `arb_x` only
 void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metric,
-                     const BinarizeParams& params, PanelGroups& groups);
+                     const BinarizeParams& params, PanelGroups& groups,
+                     MatrixView<const float> gram = {});
 
 /// Thresholds [n, s] on |w|, ascending, for `split_rule: magnitude` or `fraction`: t * rms_i with
 /// common factors t and the root mean square of each row over its non-salient entries.

@@ -86,7 +86,7 @@ void BM_ArbPanel(benchmark::State& state) {  // NOLINT(readability-identifier-na
   const auto times = bench::run_side_by_side(
       state, 5,
       [&] {
-        scales = session->fit(x.view(), groups, {FitRule::kArb, kSweeps});
+        scales = session->fit(x.view(), groups, {FitRule::kArb, kSweeps}).scales;
       },
       [&] {
         for (const at::Tensor& mask : masks) {

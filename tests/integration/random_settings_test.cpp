@@ -60,12 +60,16 @@ ToyModel draw_model(Dice& dice) {
 std::string draw_binarize(Dice& dice) {
   const std::size_t split_points = dice.between(0, 3);
   const std::string rule = dice.one_of({"search", "ratio2", "magnitude", "fraction"});
+  const std::string scales = dice.one_of({"panel", "row"});
+  const std::string method = scales == "row" ? "arb" : dice.one_of({"arb", "plain", "arb_x"});
+  const bool may_be_exact = scales == "panel" && method == "arb";
   std::string text =
-      concat("{split_points: ", split_points, ", split_rule: ", rule,
+      concat("{method: ", method, ", rounding: ", dice.one_of({"panel", "end"}),
+             ", solver: ", may_be_exact ? dice.one_of({"iterative", "exact"}) : "iterative",
+             ", split_points: ", split_points, ", split_rule: ", rule,
              ", iterations: ", dice.between(0, 15),
              ", salient: ", dice.one_of({"none", "search", "fraction"}),
-             ", salient_fraction: ", dice.one_of({"0", "0.1", "0.5"}),
-             ", scales: ", dice.one_of({"panel", "row"}),
+             ", salient_fraction: ", dice.one_of({"0", "0.1", "0.5"}), ", scales: ", scales,
              ", compensation: ", dice.one_of({"none", "block", "exact", "sequential"}),
              ", panel: ", dice.between(24, 140));
   if (rule == "fraction") {

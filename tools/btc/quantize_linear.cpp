@@ -101,23 +101,39 @@ void print(const Outcome& outcome) {
                            outcome.bits.nominal, outcome.bits.sign, outcome.bits.stored);
   std::cout << fmt::format("relative error tr(E H E^T) / tr(W H W^T) {:.6g}\n",
                            outcome.result.relative_error);
+  if (!outcome.result.fitted.empty()) {
+    std::cout << fmt::format("before the scales were rounded to fp16 {:.6g}\n",
+                             outcome.result.fitted_error);
+  }
 }
 
+TensorView view_of(const char* name, const Matrix<float>& matrix) {
+  return {name,
+          DType::kF32,
+          {narrow<std::int64_t>(matrix.rows()), narrow<std::int64_t>(matrix.cols())},
+          std::as_bytes(std::span(matrix.values()))};
+}
+
+/// `Q`, and with `rounding: end` also `Q_stored`, decoded from the scales as they are stored.
 void write(const std::string& path, const Outcome& outcome) {
-  const Matrix<float> q = dequantize(outcome.result.linear);
-  const TensorView tensor = {"Q",
-                             DType::kF32,
-                             {narrow<std::int64_t>(q.rows()), narrow<std::int64_t>(q.cols())},
-                             std::as_bytes(std::span(q.values()))};
+  const QuantizeResult& result = outcome.result;
+  const Matrix<float> stored = dequantize(result.linear);
+  const bool rounded_later = !result.fitted.empty();
   std::map<std::string, std::string> metadata = {
       {"nominal_bits", fmt::format("{}", outcome.bits.nominal)},
       {"sign_bits", fmt::format("{}", outcome.bits.sign)},
       {"stored_bits", fmt::format("{}", outcome.bits.stored)},
-      {"rel_output_error", fmt::format("{}", outcome.result.relative_error)}};
+      {"rel_output_error",
+       fmt::format("{}", rounded_later ? result.fitted_error : result.relative_error)},
+      {"rel_output_error_stored", fmt::format("{}", result.relative_error)}};
   for (const LedgerLine& line : outcome.ledger) {
     metadata["bytes." + line.category] = fmt::format("{}", line.bytes);
   }
-  write_safetensors(path, {tensor}, metadata);
+  std::vector<TensorView> tensors = {view_of("Q", rounded_later ? result.fitted : stored)};
+  if (rounded_later) {
+    tensors.push_back(view_of("Q_stored", stored));
+  }
+  write_safetensors(path, tensors, metadata);
 }
 
 void run(const QuantizeOptions& options) {
@@ -131,7 +147,7 @@ void run(const QuantizeOptions& options) {
   const auto sequences = narrow<std::size_t>(file.at(options.inputs).shape.front());
   const auto backend = make_backend(options);
   Matrix<float> hessian = input_hessian(inputs.view(), sequences);
-  const HessianFactor factor = factor_hessian(hessian, params.binarize.damping, *backend);
+  const HessianFactor factor = factor_inputs(hessian, params.binarize, params.codebook, *backend);
   const Outcome outcome = quantize(weight, factor, params, options.seed, *backend);
   write(options.out, outcome);
   print(outcome);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "backend/cpu/arb_session.hpp"
+#include "backend/fit_groups.hpp"
 
 namespace btc {
 namespace {
@@ -193,17 +194,17 @@ std::size_t pack_group(std::span<const float> x, std::span<const std::uint8_t> g
 
 }  // namespace
 
-PanelScales CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& groups,
-                               const FitParams& params) {
-  BTC_CHECK(params.rule == FitRule::kArb, "unknown fit rule");
-  const std::size_t rows = x.rows();
-  const bool salient = !groups.salient.empty();
-  PanelScales scales;
-  scales.alpha = Matrix<float>(rows, groups.count);
-  scales.mu = Matrix<float>(rows, groups.count);
-  scales.salient_alpha = salient ? Matrix<float>(rows, 2) : Matrix<float>();
-  scales.salient_mu.resize(salient ? rows : 0);
-  workers_->for_blocks(rows, kTile, [&](std::size_t begin, std::size_t end) {
+PanelFit CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& groups,
+                            const FitParams& params) {
+  PanelFit result = empty_fit(x, groups, keeps_own_signs(params.rule));
+  if (params.rule != FitRule::kArb || params.solver == FitSolver::kExact) {
+    workers_->for_blocks(x.rows(), kTile, [&](std::size_t begin, std::size_t end) {
+      fit_rows(x, groups, params, begin, end, result);
+    });
+    return result;
+  }
+  PanelScales& scales = result.scales;
+  workers_->for_blocks(x.rows(), kTile, [&](std::size_t begin, std::size_t end) {
     std::vector<double> entries(x.cols() + 1);
     for (std::size_t i = begin; i < end; ++i) {
       for (std::size_t g = 0; g < groups.count; ++g) {
@@ -212,7 +213,7 @@ PanelScales CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& gro
         scales.alpha(i, g) = static_cast<float>(fit.alpha);
         scales.mu(i, g) = static_cast<float>(fit.mu);
       }
-      if (salient) {
+      if (!groups.salient.empty()) {
         const std::size_t n =
             pack_group(x.row(i), groups.group.row(i), kSalientGroup, entries.data());
         const Fit fit = fit_second(entries.data(), n, params.iterations);
@@ -222,7 +223,7 @@ PanelScales CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& gro
       }
     }
   });
-  return scales;
+  return result;
 }
 
 }  // namespace btc

@@ -21,8 +21,8 @@ class CpuArbSession final : public ArbSession {
                                     std::size_t max_count) override;
   std::vector<double> score_splits(Panel panel, const SplitState& state,
                                    MatrixView<const float> candidates) override;
-  PanelScales fit(MatrixView<const float> x, const PanelGroups& groups,
-                  const FitParams& params) override;
+  PanelFit fit(MatrixView<const float> x, const PanelGroups& groups,
+               const FitParams& params) override;
   PanelCode encode(Panel panel, const PanelGroups& groups, const PanelScales& scales,
                    const EncodeRule& rule) override;
   PanelScales refit(Panel panel, const PanelGroups& groups, const PanelScales& scales,

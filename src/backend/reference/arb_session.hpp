@@ -18,8 +18,8 @@ class ReferenceArbSession : public ArbSession {
                                     std::size_t max_count) override;
   std::vector<double> score_splits(Panel panel, const SplitState& state,
                                    MatrixView<const float> candidates) override;
-  PanelScales fit(MatrixView<const float> x, const PanelGroups& groups,
-                  const FitParams& params) override;
+  PanelFit fit(MatrixView<const float> x, const PanelGroups& groups,
+               const FitParams& params) override;
   PanelCode encode(Panel panel, const PanelGroups& groups, const PanelScales& scales,
                    const EncodeRule& rule) override;
   PanelScales refit(Panel panel, const PanelGroups& groups, const PanelScales& scales,
@@ -33,16 +33,5 @@ class ReferenceArbSession : public ArbSession {
   Matrix<float> w_;
   MatrixView<const float> u_;
 };
-
-/// Mean and scales of one row and group.
-struct AlternatingFit {
-  double mu = 0;
-  double alpha[2] = {0, 0};
-};
-/// Alternating refinement, one plane. @see ARB-LLM Alg. 1
-/// @param x the entries of one row and group; none gives zeros
-AlternatingFit fit_first_order(std::span<const float> x, int iterations);
-/// The same with two planes around one mean. @see ARB-LLM Eq. 6 to 8
-AlternatingFit fit_second_order(std::span<const float> x, int iterations);
 
 }  // namespace btc

@@ -43,6 +43,7 @@ BinarizedBlock example() {
     factor.lambda = 0.125 * static_cast<double>(i + 1);
   }
   block.factor.at(2).dead_columns = {1, 4};
+  block.factor.at(1).gram = Matrix<float>(4, 2, 0.5F);
   for (std::uint32_t k = 0; k < kLinearKinds.size(); ++k) {
     block.linear.push_back(
         {k % 2 == 0 ? std::vector<std::uint32_t>{k, k + 9} : std::vector<std::uint32_t>{},
@@ -60,6 +61,7 @@ TEST_F(StageFiles, ABinarizedBlockComesBackBitForBit) {
     EXPECT_EQ(back.factor.at(i).u, block.factor.at(i).u);
     EXPECT_EQ(back.factor.at(i).lambda, block.factor.at(i).lambda);
     EXPECT_EQ(back.factor.at(i).dead_columns, block.factor.at(i).dead_columns);
+    EXPECT_EQ(back.factor.at(i).gram, block.factor.at(i).gram);
   }
   ASSERT_EQ(back.linear.size(), block.linear.size());
   for (std::size_t k = 0; k < block.linear.size(); ++k) {

@@ -56,6 +56,20 @@ TEST(CodebookSize, RefusesWhatDoesNotFit) {
   EXPECT_THROW(codebook_size(with_bits(1.2, 16)), ConfigError);
 }
 
+TEST(BinarizeParams, RowScalesAndTheExactSolverBelongToArb) {
+  BinarizeParams params;
+  params.scales = ScaleLayout::kRow;
+  check_params(params, std::nullopt);
+  params.method = FitRule::kArbX;
+  EXPECT_THAT(message_of([&] { check_params(params, std::nullopt); }),
+              HasSubstr("binarize.method: got arb_x, expected arb"));
+  params.scales = ScaleLayout::kPanel;
+  check_params(params, std::nullopt);
+  params.solver = FitSolver::kExact;
+  EXPECT_THAT(message_of([&] { check_params(params, std::nullopt); }),
+              HasSubstr("binarize.solver: got exact"));
+}
+
 TEST(PanelWidth, IsCutToWholeSubVectors) {
   EXPECT_EQ(panel_width({}, std::nullopt), 128U);
   EXPECT_EQ(panel_width({}, with_bits(0.8, 16)), 128U);

@@ -1,0 +1,104 @@
+#include "backend/fit_groups.hpp"
+
+#include <algorithm>
+
+#include "backend/row_fit.hpp"
+#include "common/error.hpp"
+
+namespace btc {
+namespace {
+
+/// The entries of one row and group.
+struct Entries {
+  std::vector<float> value;
+  std::vector<std::uint32_t> column;
+};
+
+Entries entries_of(MatrixView<const float> x, const PanelGroups& groups, std::size_t i,
+                   std::size_t g) {
+  Entries entries;
+  for (std::size_t j = 0; j < x.cols(); ++j) {
+    if (groups.group(i, j) == g) {
+      entries.value.push_back(x(i, j));
+      entries.column.push_back(static_cast<std::uint32_t>(j));
+    }
+  }
+  return entries;
+}
+
+RowFit fit_entries(const Entries& entries, int planes, const FitParams& params) {
+  switch (params.rule) {
+    case FitRule::kArb:
+      return planes == 1 && params.solver == FitSolver::kExact
+                 ? fit_two_levels(entries.value)
+                 : fit_alternating(entries.value, planes, params.iterations);
+    case FitRule::kPlain:
+      return fit_plain(entries.value, planes);
+    case FitRule::kArbX:
+      break;
+  }
+  return fit_in_metric(entries.value, entries.column, params.gram, planes, params.iterations);
+}
+
+void keep_signs(const Entries& entries, const RowFit& fit, std::size_t i, PanelCode& code) {
+  for (std::size_t e = 0; e < entries.column.size(); ++e) {
+    code.signs.set(i, entries.column[e], fit.sign[e] > 0);
+    if (!fit.residual.empty()) {
+      code.residual.set(i, e, fit.residual[e] > 0);
+    }
+  }
+}
+
+}  // namespace
+
+bool keeps_own_signs(FitRule rule) { return rule != FitRule::kArb; }
+
+PanelFit empty_fit(MatrixView<const float> x, const PanelGroups& groups, bool own_signs) {
+  const std::size_t rows = x.rows();
+  const bool salient = !groups.salient.empty();
+  PanelFit fit;
+  fit.scales.alpha = Matrix<float>(rows, groups.count);
+  fit.scales.mu = Matrix<float>(rows, groups.count);
+  fit.scales.salient_alpha = salient ? Matrix<float>(rows, 2) : Matrix<float>();
+  fit.scales.salient_mu.resize(salient ? rows : 0);
+  if (own_signs) {
+    fit.code.signs = BitMatrix(rows, x.cols());
+    fit.code.residual = BitMatrix(rows, groups.salient.size());
+    fit.code.group = groups.group;
+    fit.code.target = Matrix<float>(rows, x.cols());
+    for (std::size_t i = 0; i < rows; ++i) {
+      std::copy(x.row(i).begin(), x.row(i).end(), fit.code.target.row(i).begin());
+    }
+  }
+  return fit;
+}
+
+void fit_rows(MatrixView<const float> x, const PanelGroups& groups, const FitParams& params,
+              std::size_t begin, std::size_t end, PanelFit& fit) {
+  BTC_CHECK(params.rule != FitRule::kArbX || params.gram.rows() == x.cols(), "Gram matrix of ",
+            params.gram.rows(), " columns for a panel of ", x.cols());
+  const bool own_signs = !fit.code.group.empty();
+  for (std::size_t i = begin; i < end; ++i) {
+    for (std::size_t g = 0; g < groups.count; ++g) {
+      const Entries entries = entries_of(x, groups, i, g);
+      const RowFit row = fit_entries(entries, 1, params);
+      fit.scales.alpha(i, g) = static_cast<float>(row.alpha);
+      fit.scales.mu(i, g) = static_cast<float>(row.mu);
+      if (own_signs) {
+        keep_signs(entries, row, i, fit.code);
+      }
+    }
+    if (!groups.salient.empty()) {
+      const Entries entries = entries_of(x, groups, i, kSalientGroup);
+      const RowFit row = fit_entries(entries, 2, params);
+      fit.scales.salient_alpha(i, 0) = static_cast<float>(row.alpha);
+      fit.scales.salient_alpha(i, 1) = static_cast<float>(row.residual_alpha);
+      fit.scales.salient_mu[i] = static_cast<float>(row.mu);
+      if (own_signs) {
+        keep_signs(entries, row, i, fit.code);
+      }
+    }
+  }
+}
+
+}  // namespace btc
