@@ -23,7 +23,7 @@ LAYERS = {
     "cuda": "common comm backend",
     "quant": "common backend",
     "model": "common io",
-    "refine": "common quant model",
+    "refine": "common backend quant model",
     "pack": "common io quant model",
     "calibration": "common comm io model",
     "eval": "common backend io quant model pack",

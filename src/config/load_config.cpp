@@ -78,6 +78,7 @@ constexpr auto kRefineFields = [](auto& map, RefineParams& refine) {
   map.number("dense_learning_rate", refine.dense_learning_rate, kRate);
   map.integer("kd_epochs", refine.kd_epochs, IntegerRange{.low = 0, .high = 10000});
   map.number("kd_learning_rate", refine.kd_learning_rate, kRate);
+  map.number("kd_sign_learning_rate", refine.kd_sign_learning_rate, kRate);
   map.integer("batch", refine.batch, IntegerRange{.low = 1, .high = 1 << 20});
 };
 
@@ -141,9 +142,10 @@ void check_perplexity_names(const YamlNode& root, const EvaluateParams& evaluate
 }
 
 void check_combinations(const YamlNode& root, const BinarizeParams& binarize,
-                        const std::optional<CodebookParams>& codebook) {
+                        const std::optional<CodebookParams>& codebook, const RefineParams& refine) {
   try {
     check_params(binarize, codebook);
+    check_params(refine, binarize);
   } catch (const ConfigError& error) {
     BTC_THROW(ConfigError, origin_of_first_key(root, error.what()), ": ", error.what());
   }
@@ -174,7 +176,7 @@ PipelineConfig read_config(YamlNode root) {
   kRootFields(reader, config);
   reader.finish();
   check_perplexity_names(root, config.evaluate);
-  check_combinations(root, config.binarize, config.codebook);
+  check_combinations(root, config.binarize, config.codebook, config.refine);
   return config;
 }
 
@@ -202,7 +204,7 @@ QuantizationParams load_quantization(const std::string& preset,
   reader.section_or_none("codebook", params.codebook, kCodebookFields);
   reader.section("refine", refine, kRefineFields);
   reader.finish();
-  check_combinations(root, params.binarize, params.codebook);
+  check_combinations(root, params.binarize, params.codebook, refine);
   return params;
 }
 

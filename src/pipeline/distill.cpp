@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "calibration/activation_store.hpp"
@@ -13,6 +14,7 @@
 #include "common/log.hpp"
 #include "common/rng.hpp"
 #include "common/timer.hpp"
+#include "pipeline/codebooks.hpp"
 #include "pipeline/distill_file.hpp"
 #include "pipeline/encode.hpp"
 #include "pipeline/progress.hpp"
@@ -186,10 +188,45 @@ class Distillation {
 struct LoadedModel {
   std::unique_ptr<DistilledModel> model;
   std::vector<std::vector<Codebook>> codebooks;
+  std::vector<std::unique_ptr<CodewordSearch>> searches;  ///< where signs are trained
 };
 
+/// Opens the codebooks that block `block` is encoded with, unless they are the model's and open
+/// already. @return how many of the last searches are the block's: one for all Linears, or one each
+std::size_t open_searches(const StageRunner& runner, const PlannedUnits& units,
+                          const PipelineConfig& config, int block, Backend& backend,
+                          LoadedModel& loaded) {
+  const Unit* unit = codebook_unit(config, units, block);
+  if (unit == nullptr) {
+    return 0;
+  }
+  if (config.codebook->scope == CodebookScope::kModel && !loaded.searches.empty()) {
+    return 1;
+  }
+  const auto codebooks =
+      runner.store().read_hashed(*unit, [&] { return read_codebooks(unit->file); });
+  for (const Codebook& codebook : codebooks) {
+    loaded.searches.push_back(backend.open_codewords(codebook.codewords, codebook.vector_length));
+  }
+  return codebooks.size();
+}
+
+/// Latent weights of the Linears of a block. @param searches the block's, as above
+std::vector<LatentSigns> latent_signs(const ScaledBlock::Linears& linear,
+                                      const BlockWeights& original,
+                                      std::span<const std::unique_ptr<CodewordSearch>> searches) {
+  std::vector<LatentSigns> latent;
+  for (std::size_t i = 0; i < linear.size(); ++i) {
+    const CodewordSearch* search =
+        searches.empty() ? nullptr : searches[searches.size() == 1 ? 0 : i].get();
+    latent.emplace_back(linear.at(i), original.linear.at(i).view(), search);
+  }
+  return latent;
+}
+
 LoadedModel load_model(const StageRunner& runner, const PlannedUnits& units,
-                       const PipelineConfig& config, const IdentifiedModel& original) {
+                       const PipelineConfig& config, const IdentifiedModel& original,
+                       Backend& backend) {
   const PackedFormat format = packed_format(config.binarize, config.codebook);
   LoadedModel loaded;
   std::vector<ScaledBlock> blocks;
@@ -199,6 +236,13 @@ LoadedModel load_model(const StageRunner& runner, const PlannedUnits& units,
         read_stored_block(runner.store(), from, codebook_unit(config, units, block),
                           original.config(), block, format);
     blocks.emplace_back(std::move(stored.linear), std::move(stored.rest));
+    if (config.refine.kd_sign_learning_rate > 0) {
+      const std::size_t own = open_searches(runner, units, config, block, backend, loaded);
+      blocks.back().train_signs(
+          latent_signs(blocks.back().linear(), original.load_block(block),
+                       std::span(loaded.searches).last(own)),
+          config.refine.kd_sign_learning_rate / config.refine.kd_learning_rate);
+    }
     loaded.codebooks.push_back(std::move(stored.codebooks));
   }
   loaded.model = std::make_unique<DistilledModel>(original, std::move(blocks));
@@ -259,14 +303,14 @@ std::size_t train_epochs(StageRunner& runner, const PlannedUnits& units,
 
 std::size_t distill_model(StageRunner& runner, const PlannedUnits& units,
                           const PipelineConfig& config, const Checkpoint& checkpoint,
-                          const IdentifiedModel& original) {
+                          const IdentifiedModel& original, Backend& backend) {
   const std::vector<std::size_t> todo = runner.unfinished(units.distill_epochs);
   if (todo.empty() && runner.unfinished(units.distill).empty()) {
     return 0;
   }
   LoadedModel loaded;
   agree(runner.comm(), "reading the encoded blocks",
-        [&] { loaded = load_model(runner, units, config, original); });
+        [&] { loaded = load_model(runner, units, config, original, backend); });
   Distillation distillation(runner, units, config, *loaded.model);
   std::size_t computed = train_epochs(runner, units, todo, distillation);
   const TrainingState state = state_after(units.distill_epochs.size(), runner, units, distillation);

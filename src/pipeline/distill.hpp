@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "backend/backend.hpp"
 #include "config/pipeline_config.hpp"
 #include "model/checkpoint.hpp"
 #include "pipeline/fingerprints.hpp"
@@ -20,6 +21,6 @@ namespace btc {
 /// @return how many units were computed
 std::size_t distill_model(StageRunner& runner, const PlannedUnits& units,
                           const PipelineConfig& config, const Checkpoint& checkpoint,
-                          const IdentifiedModel& original);
+                          const IdentifiedModel& original, Backend& backend);
 
 }  // namespace btc

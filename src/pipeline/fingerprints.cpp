@@ -159,8 +159,9 @@ void add_distill_units(const PipelineConfig& config, const RunPaths& paths,
   if (config.refine.kd_epochs == 0) {
     return;
   }
-  Parts parts = options_of(config, {"refine.kd_epochs", "refine.kd_learning_rate", "refine.batch",
-                                    "run.seed", "compute.threads_per_rank"});
+  Parts parts = options_of(
+      config, {"refine.kd_epochs", "refine.kd_learning_rate", "refine.kd_sign_learning_rate",
+               "refine.batch", "run.seed", "compute.threads_per_rank"});
   parts["math"] = math_mode();
   parts["input"] = join_fingerprints(units.trained_from());
   parts["activations"] = units.capture.front().fingerprint + units.capture.back().fingerprint;

@@ -198,8 +198,9 @@ PlannedStage distill_stage(const PipelineConfig& config, const ModelConfig& mode
               (2 * batch + samples) * trained_values * kFp32};
 }
 
-/// Scales and norm gains of the model.
-std::uint64_t trained_values(const std::vector<LedgerLine>& lines) {
+/// Scales and norm gains of the model, and a latent weight for every sign that is trained.
+std::uint64_t trained_values(const PipelineConfig& config, const ModelConfig& model,
+                             const std::vector<LedgerLine>& lines) {
   constexpr std::uint64_t kFp16 = 2;
   std::uint64_t bytes = 0;
   for (const LedgerLine& line : lines) {
@@ -207,7 +208,7 @@ std::uint64_t trained_values(const std::vector<LedgerLine>& lines) {
         line.category == "scales" || line.category == "column_scales" || line.category == "norm";
     bytes += trained ? line.bytes : 0;
   }
-  return bytes / kFp16;
+  return bytes / kFp16 + (config.refine.kd_sign_learning_rate > 0 ? linear_weight_count(model) : 0);
 }
 
 std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelConfig& model,
@@ -238,7 +239,8 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
     stages.push_back(refine_stage(config, model, sizes));
   }
   if (config.refine.kd_epochs > 0) {
-    stages.push_back(distill_stage(config, model, sizes, trained_values(lines), ranks));
+    stages.push_back(
+        distill_stage(config, model, sizes, trained_values(config, model, lines), ranks));
   }
   stages.push_back({"reduce", blocks + 2, sizes.packed, sizes.packed, std::uint64_t{1} << 26U});
   stages.push_back({"evaluate", measured * config.evaluate.subjects.size(),

@@ -341,7 +341,8 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
   }
   if (!run.units.distill.empty()) {
     clock.time("distill", [&] {
-      return distill_model(run.runner, run.units, run.config, run.checkpoint, run.original);
+      return distill_model(run.runner, run.units, run.config, run.checkpoint, run.original,
+                           run.backend);
     });
   }
   ReducedModel reduced;

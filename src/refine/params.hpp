@@ -1,6 +1,8 @@
 #pragma once
 /// Settings of the training that follows the encoding. The YAML keys have the names of the fields.
 
+#include "quant/params.hpp"
+
 namespace btc {
 
 /// Key `refine`.
@@ -11,12 +13,17 @@ struct RefineParams {
   double dense_learning_rate = 0.002;  ///< first step in units of each Linear's root mean square
   int kd_epochs = 0;                   ///< passes of the whole model after that; 0: none
   double kd_learning_rate = 0.01;      ///< as above
-  int batch = 4;                       ///< sequences per step of either
+  /// The same for latent weights, in units of a Linear's mean magnitude; 0: signs stay as encoded
+  double kd_sign_learning_rate = 0;
+  int batch = 4;  ///< sequences per step of either
 };
 
 /// Whether anything is trained after the encoding.
 inline bool trains(const RefineParams& params) {
   return params.block_epochs > 0 || params.kd_epochs > 0;
 }
+
+/// Checks the settings against each other. @throws ConfigError naming the key and what is allowed
+void check_params(const RefineParams& refine, const BinarizeParams& binarize);
 
 }  // namespace btc

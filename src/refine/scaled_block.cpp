@@ -61,6 +61,20 @@ void ScaledBlock::set(std::span<const float> change) {
       ++k;
     }
   }
+  for (std::size_t i = 0; i < latent_.size(); ++i) {
+    const std::size_t count = latent_[i].size();
+    latent_[i].choose(change.subspan(k, count), latent_unit_[i], linear_.at(i));
+    k += count;
+  }
+}
+
+void ScaledBlock::train_signs(std::vector<LatentSigns> latent, double rate) {
+  BTC_CHECK(latent.size() == linear_.size(), latent.size(), " Linears with latent weights");
+  latent_ = std::move(latent);
+  for (const LatentSigns& signs : latent_) {
+    latent_unit_.push_back(static_cast<float>(rate * static_cast<double>(signs.unit())));
+    size_ += signs.size();
+  }
 }
 
 void ScaledBlock::round() {
@@ -93,6 +107,11 @@ void ScaledBlock::add_gradient(const BlockWeights& gradient, std::span<float> su
   }
   for (const auto norm : norm_members()) {
     add(gradient.*norm);
+  }
+  for (std::size_t i = 0; i < latent_.size(); ++i) {
+    for (const float value : gradient.linear.at(i).values()) {
+      sums[k++] += value * latent_unit_[i];
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// A quantized block whose scales and norm gains are trained; signs, indices and groups are frozen.
+/// A quantized block whose scales and norm gains are trained, and its signs if asked for; groups
+/// are frozen.
 
 #include <array>
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include "common/ids.hpp"
 #include "model/model_source.hpp"
 #include "quant/quantized_linear.hpp"
+#include "refine/latent_signs.hpp"
 
 namespace btc {
 
@@ -17,7 +19,8 @@ enum class NormGains { kTrained, kFrozen };
 
 /// Trained values are `start * (1 + change)` (a mean moves in units of its scale), so that one
 /// learning rate fits all of them. Changes are one flat vector: the scales of the Linears in their
-/// order, then input norm, post-attention norm, and q and k norm where the model has them.
+/// order, then input norm, post-attention norm, and q and k norm where the model has them, then the
+/// latent weights of the Linears where signs are trained.
 class ScaledBlock {
  public:
   using Linears = std::array<QuantizedLinear, kLinearKinds.size()>;
@@ -26,9 +29,15 @@ class ScaledBlock {
   /// @param rest norms and biases; its Linears are not looked at
   ScaledBlock(Linears linear, BlockWeights rest, NormGains norms = NormGains::kTrained);
 
+  /// Makes the signs trained values too.
+  /// @param latent one per Linear
+  /// @param rate how many times as far a latent weight moves for the same change, in its unit
+  void train_signs(std::vector<LatentSigns> latent, double rate);
+
   /// Number of trained values.
   [[nodiscard]] std::size_t size() const { return size_; }
-  /// Values of all changes; 0 gives the start, bit for bit.
+  /// Values of all changes; 0 gives the start, bit for bit (of the signs where they are trained:
+  /// those nearest to the latent start).
   void set(std::span<const float> change);
   /// Rounds the present values to fp16, as they are stored.
   void round();
@@ -48,7 +57,9 @@ class ScaledBlock {
   Linears linear_;
   BlockWeights rest_;
   std::size_t size_ = 0;
-  std::vector<float> start_, unit_;  ///< [size]
+  std::vector<float> start_, unit_;  ///< of scales and gains
+  std::vector<LatentSigns> latent_;  ///< one per Linear, or none
+  std::vector<float> latent_unit_;   ///< [Linears]
 };
 
 }  // namespace btc

@@ -86,6 +86,34 @@ TEST_P(ScaledBlockTest, GradientsFollowTheOrderOfTheChanges) {
   }
 }
 
+// Latent weights come last; the gradient of the dense weights goes straight through to them.
+TEST_P(ScaledBlockTest, TrainsSigns) {
+  const std::size_t scales = block_.size();
+  std::vector<LatentSigns> latent;
+  for (std::size_t i = 0; i < block_.linear().size(); ++i) {
+    latent.emplace_back(block_.linear().at(i), fixture_.original.linear.at(i).view(), nullptr);
+  }
+  const float unit = latent.at(0).unit();
+  block_.train_signs(std::move(latent), 3);
+  const Matrix<float>& first = fixture_.original.linear[0];
+  EXPECT_GT(block_.size(), scales + first.size());
+
+  std::vector<float> change(block_.size());
+  change[scales + 1] = first(0, 1) > 0 ? -100.0F : 100.0F;
+  block_.set(change);
+  const ScaledBlock before = fixture_.block();
+  EXPECT_NE(block_.linear()[0].signs.get(0, 1), before.linear()[0].signs.get(0, 1));
+  EXPECT_EQ(block_.linear()[0].signs.get(0, 0), before.linear()[0].signs.get(0, 0));
+  EXPECT_EQ(block_.linear()[1], before.linear()[1]);
+
+  BlockWeights gradient = zeros_like(fixture_.original);
+  gradient.linear[0](0, 1) = 2;
+  std::vector<float> sums(block_.size());
+  block_.add_gradient(gradient, sums);
+  EXPECT_FLOAT_EQ(sums[scales + 1], 2 * 3 * unit);
+  EXPECT_EQ(sums[scales + 2], 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, ScaledBlockTest, ::testing::Values("llama_untied_bias", "qwen3"));
 
 }  // namespace

@@ -1,0 +1,20 @@
+#include "refine/params.hpp"
+
+#include "common/error.hpp"
+
+namespace btc {
+
+void check_params(const RefineParams& refine, const BinarizeParams& binarize) {
+  if (refine.kd_sign_learning_rate == 0) {
+    return;
+  }
+  BTC_REQUIRE(ConfigError, refine.kd_epochs > 0 && refine.kd_learning_rate > 0,
+              "refine.kd_sign_learning_rate: got ", refine.kd_sign_learning_rate,
+              ", expected 0 unless kd_epochs and kd_learning_rate are above 0");
+  BTC_REQUIRE(ConfigError, binarize.salient == SalientRule::kNone,
+              "refine.kd_sign_learning_rate: got ", refine.kd_sign_learning_rate,
+              ", expected 0 unless binarize.salient is none: the second planes of salient columns "
+              "are not trained");
+}
+
+}  // namespace btc
