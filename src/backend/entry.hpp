@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <span>
 
+#include "backend/panel.hpp"
+
 namespace btc {
 
 /// Flip costs handed to a codeword search are at most this (exact in fp32).
@@ -24,6 +26,9 @@ struct SalientScale {
   float residual = 0;  ///< of the second plane
   float mu = 0;
 };
+
+/// Of row i in salient group s. @see panel.cpp
+SalientScale salient_scale(const PanelScales& scales, std::size_t i, std::size_t s);
 
 /// alpha * B + mu.
 inline float entry_value(const EntryScale& s, bool sign) {

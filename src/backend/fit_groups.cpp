@@ -40,11 +40,15 @@ RowFit fit_entries(const Entries& entries, int planes, const FitParams& params) 
   return fit_in_metric(entries.value, entries.column, params.gram, planes, params.iterations);
 }
 
-void keep_signs(const Entries& entries, const RowFit& fit, std::size_t i, PanelCode& code) {
+/// @param salient columns of the panel, whose ranks the second plane has
+void keep_signs(const Entries& entries, const RowFit& fit, std::size_t i,
+                const std::vector<std::uint32_t>& salient, PanelCode& code) {
+  auto next = salient.begin();
   for (std::size_t e = 0; e < entries.column.size(); ++e) {
     code.signs.set(i, entries.column[e], fit.sign[e] > 0);
     if (!fit.residual.empty()) {
-      code.residual.set(i, e, fit.residual[e] > 0);
+      next = std::lower_bound(next, salient.end(), entries.column[e]);
+      code.residual.set(i, static_cast<std::size_t>(next - salient.begin()), fit.residual[e] > 0);
     }
   }
 }
@@ -59,8 +63,9 @@ PanelFit empty_fit(MatrixView<const float> x, const PanelGroups& groups, bool ow
   PanelFit fit;
   fit.scales.alpha = Matrix<float>(rows, groups.count);
   fit.scales.mu = Matrix<float>(rows, groups.count);
-  fit.scales.salient_alpha = salient ? Matrix<float>(rows, 2) : Matrix<float>();
-  fit.scales.salient_mu.resize(salient ? rows : 0);
+  fit.scales.salient_alpha =
+      salient ? Matrix<float>(rows, 2 * groups.salient_count) : Matrix<float>();
+  fit.scales.salient_mu.resize(salient ? rows * groups.salient_count : 0);
   if (own_signs) {
     fit.code.signs = BitMatrix(rows, x.cols());
     fit.code.residual = BitMatrix(rows, groups.salient.size());
@@ -85,17 +90,17 @@ void fit_rows(MatrixView<const float> x, const PanelGroups& groups, const FitPar
       fit.scales.alpha(i, g) = static_cast<float>(row.alpha);
       fit.scales.mu(i, g) = static_cast<float>(row.mu);
       if (own_signs) {
-        keep_signs(entries, row, i, fit.code);
+        keep_signs(entries, row, i, groups.salient, fit.code);
       }
     }
-    if (!groups.salient.empty()) {
-      const Entries entries = entries_of(x, groups, i, kSalientGroup);
+    for (std::size_t s = 0; s < groups.salient_count && !groups.salient.empty(); ++s) {
+      const Entries entries = entries_of(x, groups, i, salient_code(s));
       const RowFit row = fit_entries(entries, 2, params);
-      fit.scales.salient_alpha(i, 0) = static_cast<float>(row.alpha);
-      fit.scales.salient_alpha(i, 1) = static_cast<float>(row.residual_alpha);
-      fit.scales.salient_mu[i] = static_cast<float>(row.mu);
+      fit.scales.salient_alpha(i, 2 * s) = static_cast<float>(row.alpha);
+      fit.scales.salient_alpha(i, 2 * s + 1) = static_cast<float>(row.residual_alpha);
+      fit.scales.salient_mu[i * groups.salient_count + s] = static_cast<float>(row.mu);
       if (own_signs) {
-        keep_signs(entries, row, i, fit.code);
+        keep_signs(entries, row, i, groups.salient, fit.code);
       }
     }
   }

@@ -11,12 +11,13 @@ EntryScale entry_scale(const PanelScales& scales, std::size_t i, std::size_t g, 
           scales.mu.empty() ? 0.0F : scales.mu(i, g)};
 }
 
-SalientScale salient_scale(const PanelScales& scales, std::size_t i) {
-  return {scales.salient_alpha(i, 0), scales.salient_alpha(i, 1),
-          scales.salient_mu.empty() ? 0.0F : scales.salient_mu[i]};
-}
-
 }  // namespace
+
+SalientScale salient_scale(const PanelScales& scales, std::size_t i, std::size_t s) {
+  const std::size_t count = scales.salient_alpha.cols() / 2;
+  return {scales.salient_alpha(i, 2 * s), scales.salient_alpha(i, 2 * s + 1),
+          scales.salient_mu.empty() ? 0.0F : scales.salient_mu[i * count + s]};
+}
 
 Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& groups,
                                const PanelCode& code) {
@@ -27,8 +28,8 @@ Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& gro
     std::size_t rank = 0;
     for (std::size_t j = 0; j < cols; ++j) {
       const std::uint8_t g = code.group(i, j);
-      if (g == kSalientGroup) {
-        q(i, j) = salient_value(salient_scale(scales, i), code.signs.get(i, j),
+      if (is_salient(g)) {
+        q(i, j) = salient_value(salient_scale(scales, i, salient_group(g)), code.signs.get(i, j),
                                 code.residual.get(i, rank++));
       } else {
         q(i, j) = entry_value(entry_scale(scales, i, g, j), code.signs.get(i, j));
@@ -52,11 +53,11 @@ PanelCode nearest_signs(MatrixView<const float> x, const PanelGroups& groups,
     for (std::size_t j = 0; j < x.cols(); ++j) {
       const float w = x(i, j);
       code.target(i, j) = w;
-      if (groups.group(i, j) != kSalientGroup) {
+      if (!is_salient(groups.group(i, j))) {
         code.signs.set(i, j, entry_sign(w, entry_scale(scales, i, groups.group(i, j), j)));
         continue;
       }
-      const SalientScale scale = salient_scale(scales, i);
+      const SalientScale scale = salient_scale(scales, i, salient_group(groups.group(i, j)));
       const bool sign = salient_sign(w, scale);
       code.signs.set(i, j, sign);
       code.residual.set(i, rank++, salient_residual(w, scale, sign));

@@ -5,7 +5,7 @@
 /// to a salient column (two sign planes, its own scales). Decoding an entry, in fp32 and this
 /// order:
 ///   group g:   w = (alpha[i,g] * alpha_col[j]) * B + mu[i,g]
-///   salient:   w = sa[i,0]*B + sa[i,1]*R + salient_mu[i]
+///   salient entry of group s:   w = sa[i,s,0]*B + sa[i,s,1]*R + salient_mu[i,s]
 /// An absent alpha_col is 1, an absent mean is 0; B and R are +1 or -1.
 
 #include <cstddef>
@@ -24,22 +24,32 @@ struct Panel {
   [[nodiscard]] std::size_t width() const { return end - begin; }
 };
 
-/// Value of `PanelGroups::group` in salient columns.
+/// Value of `PanelGroups::group` in salient columns; those of salient group s hold this minus s.
 inline constexpr std::uint8_t kSalientGroup = 255;
+inline constexpr std::size_t kMaxSalientGroups = 4;
+
+constexpr bool is_salient(std::uint8_t group) { return group > kSalientGroup - kMaxSalientGroups; }
+constexpr std::size_t salient_group(std::uint8_t group) {
+  return kSalientGroup - std::size_t{group};
+}
+constexpr std::uint8_t salient_code(std::size_t group) {
+  return static_cast<std::uint8_t>(kSalientGroup - group);
+}
 
 /// Which entries of a panel share scales.
 struct PanelGroups {
   std::size_t count = 1;               ///< G; group 0 holds the smallest magnitudes
   std::vector<std::uint32_t> salient;  ///< salient columns, ascending, relative to the panel
-  Matrix<std::uint8_t> group;          ///< [n, k]: 0..G-1, or kSalientGroup
+  Matrix<std::uint8_t> group;          ///< [n, k]: 0..G-1, or `salient_code` of 0..g-1
+  std::size_t salient_count = 1;       ///< g; salient group 0 holds the smallest magnitudes
 };
 
 /// Scales of a panel. Empty matrices and vectors are absent terms.
 struct PanelScales {
   Matrix<float> alpha;            ///< [n, G]
   Matrix<float> mu;               ///< [n, G]
-  Matrix<float> salient_alpha;    ///< [n, 2]
-  std::vector<float> salient_mu;  ///< [n]
+  Matrix<float> salient_alpha;    ///< [n, 2g]
+  std::vector<float> salient_mu;  ///< [n, g], row by row
   std::vector<float> alpha_col;   ///< [k], shared by the groups; 1 in salient columns
 };
 

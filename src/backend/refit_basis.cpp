@@ -8,17 +8,18 @@ namespace btc {
 void RefitBasis::fill(std::size_t i, MatrixView<double> basis) const {
   std::size_t rank = 0;
   for (std::size_t j = 0; j < basis.cols(); ++j) {
-    const std::size_t g = code.group(i, j);
+    const std::uint8_t g = code.group(i, j);
     const auto sign = static_cast<double>(code.signs.sign(i, j));
-    if (g != kSalientGroup) {
+    if (!is_salient(g)) {
       const double column =
           scales.alpha_col.empty() ? 1.0 : static_cast<double>(scales.alpha_col[j]);
-      basis(2 * g, j) = sign * column;
-      basis(2 * g + 1, j) = scales.mu.empty() ? 0.0 : 1.0;
+      basis(2 * std::size_t{g}, j) = sign * column;
+      basis(2 * std::size_t{g} + 1, j) = scales.mu.empty() ? 0.0 : 1.0;
     } else {
-      basis(2 * groups.count, j) = sign;
-      basis(2 * groups.count + 1, j) = static_cast<double>(code.residual.sign(i, rank++));
-      basis(2 * groups.count + 2, j) = scales.salient_mu.empty() ? 0.0 : 1.0;
+      const std::size_t at = 2 * groups.count + 3 * salient_group(g);
+      basis(at, j) = sign;
+      basis(at + 1, j) = static_cast<double>(code.residual.sign(i, rank++));
+      basis(at + 2, j) = scales.salient_mu.empty() ? 0.0 : 1.0;
     }
   }
 }
@@ -34,11 +35,13 @@ void add_refit_step(std::size_t i, std::span<const double> step, PanelScales& sc
       add(scales.mu(i, g), step[2 * g + 1]);
     }
   }
-  if (step.size() > 2 * groups) {
-    add(scales.salient_alpha(i, 0), step[2 * groups]);
-    add(scales.salient_alpha(i, 1), step[2 * groups + 1]);
+  const std::size_t salient = (step.size() - 2 * groups) / 3;
+  for (std::size_t s = 0; s < salient; ++s) {
+    const auto part = step.subspan(2 * groups + 3 * s, 3);
+    add(scales.salient_alpha(i, 2 * s), part[0]);
+    add(scales.salient_alpha(i, 2 * s + 1), part[1]);
     if (!scales.salient_mu.empty()) {
-      add(scales.salient_mu[i], step[2 * groups + 2]);
+      add(scales.salient_mu[i * salient + s], part[2]);
     }
   }
 }

@@ -8,14 +8,14 @@
 namespace btc {
 
 /// A row of a panel is linear in its scales. Unknowns, in this order: alpha and mu of each group,
-/// then alpha, residual alpha and mu of the salient columns where there are any.
+/// then alpha, residual alpha and mu of each salient group where there are any.
 struct RefitBasis {
   const PanelGroups& groups;
   const PanelScales& scales;
   const PanelCode& code;
 
   [[nodiscard]] std::size_t unknowns() const {
-    return 2 * groups.count + (groups.salient.empty() ? 0 : 3);
+    return 2 * groups.count + (groups.salient.empty() ? 0 : 3 * groups.salient_count);
   }
   /// d q_ij / d unknown of row i, zero for absent terms.
   /// @param basis [unknowns, k], zeros on entry

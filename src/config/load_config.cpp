@@ -51,6 +51,7 @@ constexpr auto kBinarizeFields = [](auto& map, BinarizeParams& binarize) {
   map.numbers("group_fractions", binarize.group_fractions, NumberRange{});
   map.choice("salient", binarize.salient, kSalientRuleNames);
   map.number("salient_fraction", binarize.salient_fraction, NumberRange{});
+  map.flag("salient_groups", binarize.salient_groups);
   map.choice("scales", binarize.scales, kScaleLayoutNames);
   map.choice("rounding", binarize.rounding, kScaleRoundingNames);
   map.choice("compensation", binarize.compensation, kCompensationNames);

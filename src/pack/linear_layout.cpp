@@ -23,6 +23,7 @@ LinearLayout::LinearLayout(std::size_t n, std::size_t m, std::size_t k, const Pa
       panel(panel_columns(format, m)),
       panels(ceil_div(m, panel)),
       groups(format.groups),
+      salient_groups(format.salient_groups),
       sub_vectors(
           format.vector_length == 0 ? 0 : ceil_div(m, narrow<std::size_t>(format.vector_length))),
       indices{n, sub_vectors, format.codebook_size, format.index_coding} {}
@@ -34,16 +35,16 @@ std::vector<std::int64_t> LinearLayout::scale_shape() const {
   return {extent(rows), extent(panels), extent(groups)};
 }
 std::vector<std::int64_t> LinearLayout::salient_alpha_shape() const {
-  return {extent(rows), extent(panels), 1, 2};
+  return {extent(rows), extent(panels), extent(salient_groups), 2};
 }
 std::vector<std::int64_t> LinearLayout::salient_mu_shape() const {
-  return {extent(rows), extent(panels), 1};
+  return {extent(rows), extent(panels), extent(salient_groups)};
 }
 std::vector<std::int64_t> LinearLayout::residual_shape() const {
   return {extent(rows), extent(ceil_div(salient, 8))};
 }
 std::vector<std::int64_t> LinearLayout::group_map_shape() const {
-  return {extent(rows), extent(group_map_row_bytes(cols - salient, groups))};
+  return {extent(rows), extent(group_map_row_bytes(map_entries(), groups))};
 }
 
 std::vector<std::uint32_t> kept_columns(const std::vector<std::uint32_t>& salient,
@@ -82,6 +83,12 @@ void check_format(const PackedFormat& format, std::string_view origin) {
               format.groups, " groups, expected 1..", kMaxGroups);
   BTC_REQUIRE(FormatError, format.panel <= kMaxPanel, origin, ": panel ", format.panel,
               ", expected at most ", kMaxPanel);
+  BTC_REQUIRE(
+      FormatError,
+      format.salient_groups == 1 ||
+          (format.salient && format.salient_groups == format.groups && !format.rice_group_map),
+      origin, ": ", format.salient_groups, " salient groups, expected 1, or ", format.groups,
+      " where there are salient columns and a dense map");
   BTC_REQUIRE(FormatError, !format.rice_group_map || format.groups == 2, origin,
               ": a Rice-coded group map with ", format.groups, " groups, expected 2");
 }

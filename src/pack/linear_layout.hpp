@@ -19,17 +19,22 @@ struct LinearLayout {
 
   std::size_t rows;
   std::size_t cols;
-  std::size_t salient;      ///< K
-  std::size_t panel;        ///< columns that share scales
-  std::size_t panels;       ///< p
-  std::size_t groups;       ///< G
-  std::size_t sub_vectors;  ///< of a row; 0 without codec
+  std::size_t salient;         ///< K
+  std::size_t panel;           ///< columns that share scales
+  std::size_t panels;          ///< p
+  std::size_t groups;          ///< G
+  std::size_t salient_groups;  ///< g
+  std::size_t sub_vectors;     ///< of a row; 0 without codec
   IndexStream indices;
 
+  /// Entries of a row that the group map has: of all columns where salient ones have groups too.
+  [[nodiscard]] std::size_t map_entries() const {
+    return salient_groups > 1 ? cols : cols - salient;
+  }
   [[nodiscard]] std::vector<std::int64_t> sign_shape() const;           ///< [n, ceil(m / 8)]
   [[nodiscard]] std::vector<std::int64_t> scale_shape() const;          ///< [n, p, G]
-  [[nodiscard]] std::vector<std::int64_t> salient_alpha_shape() const;  ///< [n, p, 1, 2]
-  [[nodiscard]] std::vector<std::int64_t> salient_mu_shape() const;     ///< [n, p, 1]
+  [[nodiscard]] std::vector<std::int64_t> salient_alpha_shape() const;  ///< [n, p, g, 2]
+  [[nodiscard]] std::vector<std::int64_t> salient_mu_shape() const;     ///< [n, p, g]
   [[nodiscard]] std::vector<std::int64_t> residual_shape() const;       ///< [n, ceil(K / 8)]
   [[nodiscard]] std::vector<std::int64_t> group_map_shape() const;      ///< dense map; G > 1
 };

@@ -48,6 +48,7 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
   const LinearLayout layout(linear.rows, linear.cols, linear.salient_columns.size(), format);
   const auto& salient = linear.salient_columns;
   BTC_CHECK(linear.panel == layout.panel && linear.groups == format.groups &&
+                linear.salient_groups == format.salient_groups &&
                 linear.vector_length == format.vector_length,
             name, ": panel ", linear.panel, ", ", linear.groups, " groups, v ",
             linear.vector_length, " are not those of the format (", layout.panel, ", ",
@@ -66,9 +67,9 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
   check_optional(name + ".residual", linear.residual, layout.salient > 0, layout.rows,
                  layout.salient);
   check_optional(name + ".salient_alpha", linear.salient_alpha, layout.salient > 0, layout.rows,
-                 layout.panels * 2);
+                 layout.panels * 2 * format.salient_groups);
   check_optional(name + ".salient_mu", linear.salient_mu, layout.salient > 0 && format.mean,
-                 layout.rows, layout.panels);
+                 layout.rows, layout.panels * format.salient_groups);
   BTC_CHECK(linear.alpha_col.size() == (format.column_scale ? layout.cols : 0), name, ": ",
             linear.alpha_col.size(), " column scales");
 }
@@ -157,21 +158,28 @@ class LinearWriter {
   }
 
   void write_groups() {
-    Matrix<std::uint8_t> map(layout_.rows, kept_.size());
+    Matrix<std::uint8_t> map(layout_.rows, layout_.map_entries());
+    const bool all = layout_.salient_groups > 1;
     for (std::size_t i = 0; i < layout_.rows; ++i) {
-      for (std::size_t e = 0; e < kept_.size(); ++e) {
-        map(i, e) = linear_.group(i, kept_[e]);
+      for (std::size_t e = 0; e < map.cols(); ++e) {
+        const std::uint8_t group = linear_.group(i, all ? e : kept_[e]);
+        map(i, e) = is_salient(group) ? static_cast<std::uint8_t>(salient_group(group)) : group;
       }
-      for (const std::uint32_t column : linear_.salient_columns) {
-        BTC_CHECK(linear_.group(i, column) == kSalientGroup, name_, ": salient entry [", i, ", ",
-                  column, "] is in a group");
-      }
+      check_salient_groups(i);
     }
     if (format_.rice_group_map && write_rice(map)) {
       return;
     }
     store_.add_bytes(name_ + ".group_map", layout_.group_map_shape(),
                      encode_group_map(map, format_.groups));
+  }
+
+  void check_salient_groups(std::size_t i) const {
+    for (const std::uint32_t column : linear_.salient_columns) {
+      const std::uint8_t group = linear_.group(i, column);
+      BTC_CHECK(is_salient(group) && salient_group(group) < layout_.salient_groups, name_,
+                ": salient entry [", i, ", ", column, "] is in a group of its own: ", int{group});
+    }
   }
 
   /// False, and nothing written, where the plain map is not larger.

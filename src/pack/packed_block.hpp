@@ -24,12 +24,13 @@ struct PackedFormat {
   std::size_t codebook_size = 0;  ///< c as configured
   CodebookScope scope = CodebookScope::kLinear;
   IndexCoding index_coding = IndexCoding::kFixed;
-  std::size_t panel = 0;        ///< 0: one panel = whole row
-  std::size_t groups = 1;       ///< G
-  bool mean = true;             ///< mu is stored
-  bool column_scale = false;    ///< alpha_col is stored
-  bool salient = true;          ///< salient columns may occur
-  bool rice_group_map = false;  ///< sparse map, Rice-coded where that is smaller (G = 2 only)
+  std::size_t panel = 0;           ///< 0: one panel = whole row
+  std::size_t groups = 1;          ///< G
+  bool mean = true;                ///< mu is stored
+  bool column_scale = false;       ///< alpha_col is stored
+  bool salient = true;             ///< salient columns may occur
+  std::size_t salient_groups = 1;  ///< g, 1 or G: the entries of salient columns have groups too
+  bool rice_group_map = false;     ///< sparse map, Rice-coded where that is smaller (G = 2 only)
   bool operator==(const PackedFormat&) const = default;
 };
 

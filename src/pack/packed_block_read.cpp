@@ -123,6 +123,7 @@ class LinearReader {
     const LinearLayout layout(linear_.rows, linear_.cols, linear_.salient_columns.size(), format_);
     linear_.panel = layout.panel;
     linear_.groups = format_.groups;
+    linear_.salient_groups = format_.salient_groups;
     linear_.vector_length = format_.vector_length;
     const std::size_t scales = layout.panels * layout.groups;
     linear_.alpha = halves("alpha", layout.scale_shape(), scales);
@@ -210,10 +211,11 @@ class LinearReader {
       }
       return;
     }
-    linear_.salient_alpha =
-        halves("salient_alpha", layout.salient_alpha_shape(), layout.panels * 2);
+    linear_.salient_alpha = halves("salient_alpha", layout.salient_alpha_shape(),
+                                   layout.panels * 2 * layout.salient_groups);
     if (format_.mean) {
-      linear_.salient_mu = halves("salient_mu", layout.salient_mu_shape(), layout.panels);
+      linear_.salient_mu =
+          halves("salient_mu", layout.salient_mu_shape(), layout.panels * layout.salient_groups);
     } else {
       reader_.refuse("salient_mu", "the format has no means");
     }
@@ -243,11 +245,15 @@ class LinearReader {
       reader_.refuse("group_map_rice", "the format has no Rice-coded maps");
     }
     const Matrix<std::uint8_t> map =
-        rice ? read_rice(layout, kept.size()) : read_plain(layout, kept.size());
+        rice ? read_rice(layout, kept.size()) : read_plain(layout, layout.map_entries());
     linear_.group = Matrix<std::uint8_t>(layout.rows, layout.cols, kSalientGroup);
     for (std::size_t i = 0; i < layout.rows; ++i) {
       for (std::size_t e = 0; e < kept.size(); ++e) {
-        linear_.group(i, kept[e]) = map(i, e);
+        linear_.group(i, kept[e]) = map(i, layout.salient_groups > 1 ? kept[e] : e);
+      }
+      for (const std::uint32_t column : linear_.salient_columns) {
+        const std::size_t group = layout.salient_groups > 1 ? map(i, column) : 0;
+        linear_.group(i, column) = salient_code(group);
       }
     }
   }

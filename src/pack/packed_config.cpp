@@ -38,7 +38,7 @@ ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool ti
   config["column_scale"] = format.column_scale;
   config["salient"] = format.salient;
   config["residual"] = "raw";
-  config["salient_groups"] = 1;
+  config["salient_groups"] = format.salient_groups;
   config["not_quantized"] = ordered_json::array();
   if (!tied_head) {
     config["not_quantized"].push_back("lm_head");
@@ -76,11 +76,6 @@ class StrictObject {
     BTC_REQUIRE(FormatError, value.is_number_unsigned() && value.get<std::uint64_t>() <= limit,
                 origin_, ": ", key, ": got ", value.dump(), ", expected 0..", limit);
     return value.get<std::uint64_t>();
-  }
-  void exactly(const char* key, std::uint64_t value) {
-    const std::uint64_t found = integer(key, value);
-    BTC_REQUIRE(FormatError, found == value, origin_, ": ", key, ": got ", found, ", expected ",
-                value);
   }
   double number(const char* key) {
     const ordered_json& value = at(key);
@@ -142,7 +137,7 @@ PackedFormat read_format(StrictObject& config) {
   format.column_scale = config.flag("column_scale");
   format.salient = config.flag("salient");
   only("residual", "raw");
-  config.exactly("salient_groups", 1);
+  format.salient_groups = config.integer("salient_groups", kMaxSalientGroups);
   return format;
 }
 

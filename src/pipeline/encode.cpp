@@ -30,6 +30,7 @@ PackedFormat packed_format(const BinarizeParams& binarize,
   format.mean = !row;
   format.column_scale = row;
   format.salient = binarize.salient != SalientRule::kNone;
+  format.salient_groups = binarize.salient_groups ? format.groups : 1;
   format.rice_group_map = binarize.split_rule == SplitRule::kFraction &&
                           binarize.split_points == 1 &&
                           binarize.group_fractions.at(0) <= kLargestSparseShare;

@@ -53,11 +53,11 @@ void allocate_scales(const std::vector<PanelResult>& panels, std::size_t blocks,
   if (linear.salient_columns.empty()) {
     return;
   }
-  linear.salient_alpha = Matrix<float>(linear.rows, 2 * blocks);
+  linear.salient_alpha = Matrix<float>(linear.rows, 2 * blocks * linear.salient_groups);
   const bool mean = std::any_of(panels.begin(), panels.end(),
                                 [](const PanelResult& p) { return !p.scales.salient_mu.empty(); });
   if (mean) {
-    linear.salient_mu = Matrix<float>(linear.rows, blocks);
+    linear.salient_mu = Matrix<float>(linear.rows, blocks * linear.salient_groups);
   }
 }
 
@@ -67,10 +67,11 @@ void copy_scales(const PanelScales& scales, std::size_t block, QuantizedLinear& 
     copy_columns(scales.mu, block * linear.groups, linear.mu);
   }
   if (!scales.salient_alpha.empty() && !linear.salient_alpha.empty()) {
-    copy_columns(scales.salient_alpha, 2 * block, linear.salient_alpha);
+    copy_columns(scales.salient_alpha, block * 2 * linear.salient_groups, linear.salient_alpha);
   }
-  for (std::size_t i = 0; i < scales.salient_mu.size(); ++i) {
-    linear.salient_mu(i, block) = scales.salient_mu[i];
+  for (std::size_t e = 0; e < scales.salient_mu.size(); ++e) {
+    const std::size_t g = linear.salient_groups;
+    linear.salient_mu(e / g, block * g + e % g) = scales.salient_mu[e];
   }
 }
 
@@ -91,6 +92,7 @@ QuantizedLinear assemble(const std::vector<PanelResult>& panels, std::size_t row
   linear.cols = cols;
   linear.panel = whole_row ? cols : panels.front().panel.width();
   linear.groups = panels.front().groups.count;
+  linear.salient_groups = panels.front().groups.salient_count;
   linear.vector_length = vector_length;
   for (const PanelResult& p : panels) {
     for (const std::uint32_t j : p.groups.salient) {

@@ -36,6 +36,11 @@ void check_binarize(const BinarizeParams& p) {
   BTC_REQUIRE(ConfigError, p.solver == FitSolver::kIterative || (!row && p.method == FitRule::kArb),
               "binarize.solver: got exact, expected iterative unless method is arb and scales are "
               "panel");
+  BTC_REQUIRE(ConfigError,
+              !p.salient_groups || (!row && p.split_rule == SplitRule::kSearch &&
+                                    p.split_points > 0 && p.salient != SalientRule::kNone),
+              "binarize.salient_groups: got true, expected false unless there are salient columns, "
+              "split points, split_rule: search and scales: panel");
   const double sum = std::accumulate(p.group_fractions.begin(), p.group_fractions.end(), 0.0);
   BTC_REQUIRE(ConfigError, sum < 1, "binarize.group_fractions: the shares add up to ", sum,
               ", expected less than 1");

@@ -44,6 +44,7 @@ struct BinarizeParams {
   std::vector<double> group_fractions;  ///< `fraction` only: s shares, largest weights first
   SalientRule salient = SalientRule::kSearch;
   double salient_fraction = 0.1;             ///< `salient: fraction` only: share of the columns
+  bool salient_groups = false;               ///< the salient entries are split into groups as well
   ScaleLayout scales = ScaleLayout::kPanel;  ///< `row` has its own fit and needs method arb
   ScaleRounding rounding = ScaleRounding::kPanel;
   Compensation compensation = Compensation::kSequential;

@@ -271,7 +271,7 @@ std::vector<double> group_shares(const std::vector<PanelResult>& panels) {
   double total = 0;
   for (const PanelResult& result : panels) {
     for (const std::uint8_t g : result.code.group.values()) {
-      if (g != kSalientGroup) {
+      if (!is_salient(g)) {
         share[g] += 1;
         total += 1;
       }

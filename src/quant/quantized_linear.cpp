@@ -13,8 +13,9 @@ void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<floa
   for (std::size_t j = 0; j < linear.cols; ++j) {
     const std::size_t b = j / linear.panel;
     if (rank < linear.salient_columns.size() && linear.salient_columns[rank] == j) {
-      const SalientScale scale{linear.salient_alpha(i, 2 * b), linear.salient_alpha(i, 2 * b + 1),
-                               linear.salient_mu.empty() ? 0.0F : linear.salient_mu(i, b)};
+      const std::size_t at = b * linear.salient_groups + salient_group_of(linear, i, j);
+      const SalientScale scale{linear.salient_alpha(i, 2 * at), linear.salient_alpha(i, 2 * at + 1),
+                               linear.salient_mu.empty() ? 0.0F : linear.salient_mu(i, at)};
       q[j] = salient_value(scale, linear.signs.get(i, j), linear.residual.get(i, rank++));
       continue;
     }
@@ -27,6 +28,10 @@ void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<floa
 }
 
 }  // namespace
+
+std::size_t salient_group_of(const QuantizedLinear& linear, std::size_t i, std::size_t j) {
+  return linear.salient_groups == 1 ? 0 : salient_group(linear.group(i, j));
+}
 
 Matrix<float> dequantize(const QuantizedLinear& linear) {
   Matrix<float> q(linear.rows, linear.cols);

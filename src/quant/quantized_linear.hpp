@@ -14,26 +14,30 @@ namespace btc {
 /// W [n, m] as signs and scales. p = ceil(m / panel) panels, G groups, K salient columns.
 /// All scales are fp16 values. Decoding is the formula of `backend/panel.hpp`.
 struct QuantizedLinear {
-  std::size_t rows = 0;    ///< n
-  std::size_t cols = 0;    ///< m
-  std::size_t panel = 0;   ///< columns that share scales; m for whole-row scales
-  std::size_t groups = 1;  ///< G
-  int vector_length = 0;   ///< v, or 0: no codec, free signs
-  BitMatrix signs;         ///< [n, m] first plane
+  std::size_t rows = 0;            ///< n
+  std::size_t cols = 0;            ///< m
+  std::size_t panel = 0;           ///< columns that share scales; m for whole-row scales
+  std::size_t groups = 1;          ///< G
+  std::size_t salient_groups = 1;  ///< g
+  int vector_length = 0;           ///< v, or 0: no codec, free signs
+  BitMatrix signs;                 ///< [n, m] first plane
   Matrix<std::uint32_t>
       index;  ///< [n, ceil(m / v)] codeword of each sub-vector; empty without codec
-  Matrix<std::uint8_t> group;  ///< [n, m] 0..G-1, kSalientGroup in salient columns; empty if G = 1
+  Matrix<std::uint8_t> group;  ///< [n, m] 0..G-1, `salient_code` in salient columns; empty if G = 1
   std::vector<std::uint32_t> salient_columns;  ///< ascending, K of them
   BitMatrix residual;                          ///< [n, K] second plane
   Matrix<float> alpha;                         ///< [n, p*G]
   Matrix<float> mu;                            ///< [n, p*G], empty: no mean
-  Matrix<float> salient_alpha;                 ///< [n, p*2], empty if K = 0
-  Matrix<float> salient_mu;                    ///< [n, p], empty: no mean
+  Matrix<float> salient_alpha;                 ///< [n, p*2g], empty if K = 0
+  Matrix<float> salient_mu;                    ///< [n, p*g], empty: no mean
   std::vector<float> alpha_col;  ///< [m], 1 in salient columns; empty: no column scale
 
   [[nodiscard]] std::size_t panels() const { return ceil_div(cols, panel); }
   bool operator==(const QuantizedLinear&) const = default;
 };
+
+/// Salient group of an entry in a salient column.
+std::size_t salient_group_of(const QuantizedLinear& linear, std::size_t i, std::size_t j);
 
 /// Dense Q [n, m], fp32.
 Matrix<float> dequantize(const QuantizedLinear& linear);

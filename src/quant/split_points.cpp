@@ -122,6 +122,93 @@ std::size_t improve(const std::vector<double>& scores, double& best) {
   return index;
 }
 
+/// Squared error of plain second-order binarization of the available entries of a row, cut at the
+/// threshold.
+double salient_error(std::span<const float> metric, std::span<const std::uint8_t> available,
+                     float threshold) {
+  std::array<std::vector<float>, 2> part;
+  for (std::size_t j = 0; j < metric.size(); ++j) {
+    if (available[j] != 0) {
+      part.at(metric[j] >= threshold ? 1 : 0).push_back(metric[j]);
+    }
+  }
+  double sum = 0;
+  for (const std::vector<float>& x : part) {
+    const RowFit fit = fit_plain(x, 2);
+    for (std::size_t e = 0; e < x.size(); ++e) {
+      const double q = fit.mu + fit.alpha * fit.sign[e] + fit.residual_alpha * fit.residual[e];
+      sum += std::pow(static_cast<double>(x[e]) - q, 2);
+    }
+  }
+  return sum;
+}
+
+/// Quantiles of the available entries that are not 0; none if there is no such entry.
+std::vector<float> salient_thresholds(const Matrix<float>& metric, const SplitState& state) {
+  std::vector<float> values;
+  for (std::size_t e = 0; e < metric.size(); ++e) {
+    if (state.available.values()[e] != 0 && metric.values()[e] != 0.0F) {
+      values.push_back(metric.values()[e]);
+    }
+  }
+  return values.empty() ? values : quantiles(values, quantile_levels());
+}
+
+/// Sum over the panel of (S - S^)^2 when the available entries are cut at each threshold; what has
+/// no group yet and is not available counts as lost.
+std::vector<double> score_salient_splits(const Matrix<float>& metric, const SplitState& state,
+                                         std::span<const float> thresholds) {
+  double outside = 0;
+  for (std::size_t e = 0; e < metric.size(); ++e) {
+    if (state.available.values()[e] == 0) {
+      outside += std::pow(
+          static_cast<double>(metric.values()[e]) - static_cast<double>(state.fixed.values()[e]),
+          2);
+    }
+  }
+  std::vector<double> scores;
+  for (const float threshold : thresholds) {
+    double sum = outside;
+    for (std::size_t i = 0; i < metric.rows(); ++i) {
+      sum += salient_error(metric.row(i), state.available.row(i), threshold);
+    }
+    scores.push_back(sum);
+  }
+  return scores;
+}
+
+/// Splits the entries of the salient columns into groups as well, from the upper one down.
+/// @see ARB-LLM Sec. 3.4 (column-group bitmap)
+void split_salient(ArbSession& session, const Matrix<float>& metric, const BinarizeParams& params,
+                   PanelGroups& groups) {
+  groups.salient_count = static_cast<std::size_t>(params.split_points) + 1;
+  SplitState state{Matrix<std::uint8_t>(metric.rows(), metric.cols(), 0),
+                   Matrix<float>(metric.rows(), metric.cols())};
+  for (std::size_t e = 0; e < metric.size(); ++e) {
+    state.available.values()[e] = is_salient(groups.group.values()[e]) ? 1 : 0;
+  }
+  double best = std::numeric_limits<double>::infinity();
+  for (std::size_t g = groups.salient_count - 1; g > 0; --g) {
+    const std::vector<float> thresholds = salient_thresholds(metric, state);
+    if (thresholds.empty()) {
+      return;
+    }
+    const std::size_t chosen = improve(score_salient_splits(metric, state, thresholds), best);
+    const PanelGroups upper = cut(metric, state, thresholds[chosen]);
+    PanelGroups parts = ungrouped(metric.rows(), metric.cols(), groups.salient);
+    parts.salient_count = 2;
+    for (std::size_t e = 0; e < metric.size(); ++e) {
+      if (upper.group.values()[e] == 1) {
+        groups.group.values()[e] = salient_code(g);
+        parts.group.values()[e] = salient_code(1);
+      }
+    }
+    if (g > 1) {
+      fix_group(session, metric, parts, salient_code(1), {FitRule::kPlain, 0}, state);
+    }
+  }
+}
+
 void split_greedily(ArbSession& session, Panel panel, const Matrix<float>& metric,
                     const BinarizeParams& params, MatrixView<const float> gram, SplitState& state,
                     PanelGroups& groups) {
@@ -158,7 +245,7 @@ void split_by_ratio(ArbSession& session, Panel panel, const Matrix<float>& metri
   const auto scores = session.score_splits(panel, state, candidates.view());
   const auto thresholds = candidates.row(improve(scores, best));
   for (std::size_t e = 0; e < metric.size(); ++e) {
-    if (groups.group.values()[e] != kSalientGroup) {
+    if (!is_salient(groups.group.values()[e])) {
       const auto g = std::count_if(thresholds.begin(), thresholds.end(),
                                    [&](float t) { return metric.values()[e] >= t; });
       groups.group.values()[e] = static_cast<std::uint8_t>(g);
@@ -176,7 +263,7 @@ std::vector<float> relative_magnitudes(MatrixView<const float> w,
     double sum = 0;
     const std::size_t first = values.size();
     for (std::size_t j = 0; j < w.cols(); ++j) {
-      if (groups(i, j) != kSalientGroup) {
+      if (!is_salient(groups(i, j))) {
         values.push_back(std::fabs(w(i, j)));
         sum += static_cast<double>(w(i, j)) * static_cast<double>(w(i, j));
       }
@@ -281,6 +368,9 @@ void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metr
   if (!groups.salient.empty()) {
     const PanelGroups salient = ungrouped(metric.rows(), metric.cols(), groups.salient);
     fix_group(session, metric, salient, kSalientGroup, metric_fit(params), state);
+    if (params.salient_groups) {
+      split_salient(session, metric, params, groups);
+    }
   }
   if (params.split_rule == SplitRule::kSearch) {
     split_greedily(session, panel, metric, params, gram, state, groups);
@@ -320,7 +410,7 @@ void restore_shares(MatrixView<const float> w, MatrixView<const std::uint8_t> gr
     std::vector<float> relative;
     for (std::size_t i = 0; i < w.rows(); ++i) {
       for (std::size_t j = 0; j < w.cols(); ++j) {
-        if (groups(i, j) != kSalientGroup) {
+        if (!is_salient(groups(i, j))) {
           relative.push_back(std::fabs(w(i, j)) / thresholds(i, s));
         }
       }
@@ -339,7 +429,7 @@ void group_by_thresholds(MatrixView<const float> w, MatrixView<const float> thre
                          MatrixView<std::uint8_t> groups) {
   for (std::size_t i = 0; i < w.rows(); ++i) {
     for (std::size_t j = 0; j < w.cols(); ++j) {
-      if (groups(i, j) == kSalientGroup) {
+      if (is_salient(groups(i, j))) {
         continue;
       }
       const auto limits = thresholds.row(i);

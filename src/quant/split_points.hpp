@@ -14,7 +14,9 @@ namespace btc {
 /// goes on with the rest; a split that improves nothing takes the 10 % quantile. `ratio2` scores s
 /// thresholds t, 2t, 4t together. What is fixed already is binarized as `method` does it, with the
 /// candidates plain; `arb_x` scores `search` by tr(R S R^T) instead, R the error of the metric.
-/// Ties: the lower candidate. @see ARB-LLM Sec. 3.4; BiLLM; STBLLM
+/// `salient_groups` splits the entries of the salient columns the same way, both parts plain and of
+/// second order, by the quantiles of their own entries. Ties: the lower candidate. @see ARB-LLM
+/// Sec. 3.4; BiLLM; STBLLM
 /// @param gram [k, k] S of the panel, read for `arb_x` only
 void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metric,
                      const BinarizeParams& params, PanelGroups& groups,

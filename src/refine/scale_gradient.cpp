@@ -49,11 +49,12 @@ class GradientSums {
 
  private:
   void add_salient(std::size_t i, std::size_t j, std::size_t rank, double g) {
-    const std::size_t b = j / linear_.panel;
-    salient_alpha_[2 * b] += linear_.signs.get(i, j) ? g : -g;
-    salient_alpha_[2 * b + 1] += linear_.residual.get(i, rank) ? g : -g;
+    const std::size_t at =
+        j / linear_.panel * linear_.salient_groups + salient_group_of(linear_, i, j);
+    salient_alpha_[2 * at] += linear_.signs.get(i, j) ? g : -g;
+    salient_alpha_[2 * at + 1] += linear_.residual.get(i, rank) ? g : -g;
     if (!salient_mu_.empty()) {
-      salient_mu_[b] += g;
+      salient_mu_[at] += g;
     }
   }
 

@@ -63,12 +63,16 @@ std::string draw_binarize(Dice& dice) {
   const std::string scales = dice.one_of({"panel", "row"});
   const std::string method = scales == "row" ? "arb" : dice.one_of({"arb", "plain", "arb_x"});
   const bool may_be_exact = scales == "panel" && method == "arb";
+  const std::string salient = dice.one_of({"none", "search", "fraction"});
+  const bool may_group =
+      rule == "search" && scales == "panel" && split_points > 0 && salient != "none";
   std::string text =
-      concat("{method: ", method, ", rounding: ", dice.one_of({"panel", "end"}),
+      concat("{method: ", method,
+             ", salient_groups: ", may_group ? dice.one_of({"true", "false"}) : "false",
+             ", rounding: ", dice.one_of({"panel", "end"}),
              ", solver: ", may_be_exact ? dice.one_of({"iterative", "exact"}) : "iterative",
              ", split_points: ", split_points, ", split_rule: ", rule,
-             ", iterations: ", dice.between(0, 15),
-             ", salient: ", dice.one_of({"none", "search", "fraction"}),
+             ", iterations: ", dice.between(0, 15), ", salient: ", salient,
              ", salient_fraction: ", dice.one_of({"0", "0.1", "0.5"}), ", scales: ", scales,
              ", compensation: ", dice.one_of({"none", "block", "exact", "sequential"}),
              ", panel: ", dice.between(24, 140));

@@ -167,11 +167,6 @@ class Strip {
       for (std::size_t t = 0; t < thresholds_.size(); ++t) {
         thresholds_[t][l] = p_.rule.group_thresholds(i, t);
       }
-      if (!s.salient_alpha.empty()) {
-        salient_alpha_[l] = s.salient_alpha(i, 0);
-        salient_residual_[l] = s.salient_alpha(i, 1);
-        salient_mu_[l] = s.salient_mu.empty() ? 0.0F : s.salient_mu[i];
-      }
     }
   }
 
@@ -180,8 +175,9 @@ class Strip {
     return p_.rule.grouping != Grouping::kGiven && p_.rule.codewords != nullptr;
   }
 
-  [[nodiscard]] SalientScale salient_scale(std::size_t l) const {
-    return {salient_alpha_[l], salient_residual_[l], salient_mu_[l]};
+  /// Of column b of the chunk.
+  [[nodiscard]] SalientScale salient_at(std::size_t b, std::size_t l) const {
+    return {alpha_[b][l], residual_alpha_[b][l], mu_[b][l]};
   }
 
   void decide_entries(std::size_t j, std::size_t b, std::array<std::uint32_t, kLanes>& sign) {
@@ -222,13 +218,18 @@ class Strip {
 
   void decide_salient(std::size_t j, std::size_t b, std::array<std::uint32_t, kLanes>& sign) {
     const float h = p_.importance[j];
+    for (std::size_t l = 0; l < rows_; ++l) {
+      const std::uint8_t g = p_.groups.group(first_ + l, j);
+      const SalientScale scale = salient_scale(p_.scales, first_ + l, salient_group(g));
+      alpha_[b][l] = scale.alpha;
+      residual_alpha_[b][l] = scale.residual;
+      mu_[b][l] = scale.mu;
+      p_.code.group(first_ + l, j) = g;
+    }
 #pragma omp simd
     for (std::size_t l = 0; l < kLanes; ++l) {
-      sign[l] = salient_sign(w_[j][l], salient_scale(l)) ? 1U : 0U;
-      cost_[b][l] = salient_flip_cost(w_[j][l], salient_scale(l), h);
-    }
-    for (std::size_t l = 0; l < rows_; ++l) {
-      p_.code.group(first_ + l, j) = kSalientGroup;
+      sign[l] = salient_sign(w_[j][l], salient_at(b, l)) ? 1U : 0U;
+      cost_[b][l] = salient_flip_cost(w_[j][l], salient_at(b, l), h);
     }
   }
 
@@ -310,9 +311,9 @@ class Strip {
       }
       return other_value_[b][l];
     }
-    const bool residual = salient_residual(w_[j][l], salient_scale(l), sign);
+    const bool residual = salient_residual(w_[j][l], salient_at(b, l), sign);
     p_.code.residual.set(first_ + l, p_.salient[j], residual);
-    return salient_value(salient_scale(l), sign, residual);
+    return salient_value(salient_at(b, l), sign, residual);
   }
 
   const Problem& p_;
@@ -323,11 +324,9 @@ class Strip {
   std::vector<Lanes> group_alpha_;
   std::vector<Lanes> group_mu_;
   std::vector<Lanes> thresholds_;
-  Lanes salient_alpha_;
-  Lanes salient_residual_;
-  Lanes salient_mu_;
   std::array<Lanes, kMaxVectorLength> alpha_;  // of the chunk being decided
   std::array<Lanes, kMaxVectorLength> mu_;
+  std::array<Lanes, kMaxVectorLength> residual_alpha_;  // salient columns only
   std::array<Lanes, kMaxVectorLength> cost_;
   std::array<Lanes, kMaxVectorLength> other_value_;  // with the sign that is not preferred
   std::array<std::array<std::uint8_t, kLanes>, kMaxVectorLength> other_group_{};

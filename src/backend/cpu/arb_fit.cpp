@@ -213,13 +213,13 @@ PanelFit CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& groups
         scales.alpha(i, g) = static_cast<float>(fit.alpha);
         scales.mu(i, g) = static_cast<float>(fit.mu);
       }
-      if (!groups.salient.empty()) {
+      for (std::size_t s = 0; s < groups.salient_count && !groups.salient.empty(); ++s) {
         const std::size_t n =
-            pack_group(x.row(i), groups.group.row(i), kSalientGroup, entries.data());
+            pack_group(x.row(i), groups.group.row(i), salient_code(s), entries.data());
         const Fit fit = fit_second(entries.data(), n, params.iterations);
-        scales.salient_alpha(i, 0) = static_cast<float>(fit.alpha);
-        scales.salient_alpha(i, 1) = static_cast<float>(fit.residual_alpha);
-        scales.salient_mu[i] = static_cast<float>(fit.mu);
+        scales.salient_alpha(i, 2 * s) = static_cast<float>(fit.alpha);
+        scales.salient_alpha(i, 2 * s + 1) = static_cast<float>(fit.residual_alpha);
+        scales.salient_mu[i * groups.salient_count + s] = static_cast<float>(fit.mu);
       }
     }
   });

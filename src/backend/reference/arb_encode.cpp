@@ -26,13 +26,12 @@ struct RowEncoder {
     return {scales.alpha_col.empty() ? alpha : alpha * scales.alpha_col[j],
             scales.mu.empty() ? 0.0F : scales.mu(row, g)};
   }
-  [[nodiscard]] SalientScale salient() const {
-    return {scales.salient_alpha(row, 0), scales.salient_alpha(row, 1),
-            scales.salient_mu.empty() ? 0.0F : scales.salient_mu[row]};
+  [[nodiscard]] SalientScale salient(std::uint8_t g) const {
+    return salient_scale(scales, row, salient_group(g));
   }
 
   [[nodiscard]] bool regroups(std::size_t j) const {
-    return groups.group(row, j) != kSalientGroup && rule.grouping != Grouping::kGiven;
+    return !is_salient(groups.group(row, j)) && rule.grouping != Grouping::kGiven;
   }
 
   [[nodiscard]] std::uint8_t group_of(std::size_t j) const {
@@ -67,12 +66,12 @@ struct RowEncoder {
   }
 
   [[nodiscard]] bool own_sign(std::size_t j, std::uint8_t g) const {
-    return g == kSalientGroup ? salient_sign(w[j], salient()) : entry_sign(w[j], entry(g, j));
+    return is_salient(g) ? salient_sign(w[j], salient(g)) : entry_sign(w[j], entry(g, j));
   }
 
   [[nodiscard]] float flip_cost(std::size_t j, std::uint8_t g) const {
-    if (g == kSalientGroup) {
-      return salient_flip_cost(w[j], salient(), importance(j));
+    if (is_salient(g)) {
+      return salient_flip_cost(w[j], salient(g), importance(j));
     }
     if (!regroups(j)) {
       return entry_flip_cost(w[j], entry(g, j), importance(j));
@@ -114,12 +113,12 @@ struct RowEncoder {
 
   float decode(std::size_t j, bool sign, PanelCode& code) const {
     const std::uint8_t g = code.group(row, j);
-    if (g != kSalientGroup) {
+    if (!is_salient(g)) {
       return entry_value(entry(g, j), sign);
     }
-    const bool second = salient_residual(w[j], salient(), sign);
+    const bool second = salient_residual(w[j], salient(g), sign);
     code.residual.set(row, residual[j], second);
-    return salient_value(salient(), sign, second);
+    return salient_value(salient(g), sign, second);
   }
 
   void run(PanelCode& code) {

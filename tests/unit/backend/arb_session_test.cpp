@@ -37,9 +37,11 @@ Matrix<float> random_factor(std::size_t m, Rng& rng) {
 }
 
 PanelGroups random_groups(std::size_t rows, std::size_t cols, std::size_t count,
-                          std::vector<std::uint32_t> salient, Rng& rng) {
+                          std::vector<std::uint32_t> salient, Rng& rng,
+                          std::size_t salient_count = 1) {
   PanelGroups groups;
   groups.count = count;
+  groups.salient_count = salient_count;
   groups.salient = std::move(salient);
   groups.group = Matrix<std::uint8_t>(rows, cols);
   for (auto& g : groups.group.values()) {
@@ -47,7 +49,7 @@ PanelGroups random_groups(std::size_t rows, std::size_t cols, std::size_t count,
   }
   for (std::size_t i = 0; i < rows; ++i) {
     for (const auto j : groups.salient) {
-      groups.group(i, j) = kSalientGroup;
+      groups.group(i, j) = salient_code(rng.below(salient_count));
     }
   }
   return groups;
@@ -170,7 +172,7 @@ TEST_P(ArbSessionTest, FitEqualsTheReference) {
   for (const int iterations : {0, 1, 15}) {
     open(150, 128, 5);
     Rng rng(6);
-    const PanelGroups groups = random_groups(150, 128, 3, {1, 5, 9, 70, 127}, rng);
+    const PanelGroups groups = random_groups(150, 128, 3, {1, 5, 9, 70, 127}, rng, 2);
     const FitParams params{FitRule::kArb, iterations};
     const PanelScales scales = session_->fit(w_.view(), groups, params).scales;
     const PanelScales expected = reference_session_->fit(w_.view(), groups, params).scales;
@@ -268,7 +270,8 @@ TEST_P(ArbSessionTest, EncodeEqualsTheReferenceBitForBit) {
       SCOPED_TRACE(concat("chunk ", c.chunk, ", codewords ", c.codewords, ", columns ", panel.begin,
                           "..", panel.end));
       const std::size_t k = panel.width();
-      const PanelGroups groups = random_groups(150, k, 3, {1}, rng);
+      const PanelGroups groups =
+          random_groups(150, k, 3, {0, 1}, rng, c.grouping == Grouping::kGiven ? 2 : 1);
       PanelScales scales =
           reference_session_
               ->fit(reference_session_->weights(panel).view(), groups, {FitRule::kArb, 3})
@@ -277,7 +280,7 @@ TEST_P(ArbSessionTest, EncodeEqualsTheReferenceBitForBit) {
         scales.mu = {};
         scales.salient_mu.clear();
         scales.alpha_col.assign(k, 1.25F);
-        scales.alpha_col[1] = 1;
+        scales.alpha_col[0] = scales.alpha_col[1] = 1;
       }
       const bool cut = c.grouping == Grouping::kThresholds;
       Matrix<float> thresholds(cut ? 150 : 0, cut ? 2 : 0);
@@ -383,7 +386,7 @@ TEST_P(ArbSessionTest, EnergyEqualsTheReference) {
 TEST_P(ArbSessionTest, RefitEqualsTheReferenceAndLowersTheError) {
   open(100, 96, 61);
   Rng rng(62);
-  const PanelGroups groups = random_groups(100, 96, 3, {3, 50}, rng);
+  const PanelGroups groups = random_groups(100, 96, 3, {3, 20, 50, 51, 80}, rng, 2);
   const PanelScales scales = session_->fit(w_.view(), groups, {FitRule::kArb, 2}).scales;
   EncodeRule rule;
   const PanelCode code = session_->encode({0, 96}, groups, scales, rule);

@@ -42,6 +42,11 @@ PackedFormat row_format(PackedFormat format, bool rice) {
   return format;
 }
 
+PackedFormat with_salient_groups(PackedFormat format) {
+  format.salient_groups = format.groups;
+  return format;
+}
+
 PackedFormat with_coding(PackedFormat format, IndexCoding coding) {
   format.index_coding = coding;
   return format;
@@ -52,6 +57,9 @@ std::vector<Case> cases() {
   return {
       {"NoCodec", make_format(0, 0, Scope::kModel, 128, 3), 0, 9},
       {"NoCodecNoGroupsNoSalient", make_format(0, 0, Scope::kModel, 128, 1), 0, 0},
+      {"SalientGroups", with_salient_groups(make_format(0, 0, Scope::kModel, 128, 2)), 0, 9},
+      {"FourSalientGroups", with_salient_groups(make_format(8, 100, Scope::kBlock, 64, 4)), 100,
+       17},
       {"LinearRadix", make_format(16, 7131, Scope::kLinear, 128, 3), 7131, 20},
       {"LinearFixed",
        with_coding(make_format(16, 7131, Scope::kLinear, 128, 3), IndexCoding::kFixed), 40, 20},

@@ -73,7 +73,7 @@ inline void fill_groups(QuantizedLinear& linear, double upper_share, Rng& rng) {
       group = static_cast<std::uint8_t>(upper ? 1 + rng.below(linear.groups - 1) : 0);
     }
     for (const std::uint32_t column : linear.salient_columns) {
-      linear.group(i, column) = kSalientGroup;
+      linear.group(i, column) = salient_code(rng.below(linear.salient_groups));
     }
   }
 }
@@ -85,6 +85,7 @@ inline QuantizedLinear random_linear(const RandomShape& shape, const PackedForma
   linear.cols = shape.cols;
   linear.panel = panel_columns(format, shape.cols);
   linear.groups = format.groups;
+  linear.salient_groups = format.salient_groups;
   linear.vector_length = format.vector_length;
   linear.salient_columns = shape.salient;
   fill_signs(linear, codewords, rng);
@@ -96,9 +97,9 @@ inline QuantizedLinear random_linear(const RandomShape& shape, const PackedForma
     linear.mu = random_halves(shape.rows, panels * format.groups, rng);
   }
   if (salient > 0) {
-    linear.salient_alpha = random_halves(shape.rows, panels * 2, rng);
+    linear.salient_alpha = random_halves(shape.rows, panels * 2 * format.salient_groups, rng);
     if (format.mean) {
-      linear.salient_mu = random_halves(shape.rows, panels, rng);
+      linear.salient_mu = random_halves(shape.rows, panels * format.salient_groups, rng);
     }
   }
   if (format.column_scale) {

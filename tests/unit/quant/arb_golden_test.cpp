@@ -58,9 +58,10 @@ Matrix<float> columns(const Matrix<float>& a, Panel panel) {
   return result;
 }
 
-/// Group of an entry by our numbering from the masks [G, n, k] of the file: salient, then the
-/// groups from the highest magnitudes down.
-Matrix<std::uint8_t> read_groups(const SafetensorsFile& file, const std::string& name) {
+/// Group of an entry by our numbering from the masks [G, n, k] of the file: salient ones, then the
+/// others, each from the highest magnitudes down.
+Matrix<std::uint8_t> read_groups(const SafetensorsFile& file, const std::string& name,
+                                 std::size_t salient_groups) {
   const TensorView& masks = file.at(name);
   const auto count = static_cast<std::size_t>(masks.shape.at(0));
   Matrix<std::uint8_t> groups(static_cast<std::size_t>(masks.shape.at(1)),
@@ -68,7 +69,8 @@ Matrix<std::uint8_t> read_groups(const SafetensorsFile& file, const std::string&
   for (std::size_t g = 0; g < count; ++g) {
     for (std::size_t e = 0; e < groups.size(); ++e) {
       if (std::to_integer<int>(masks.bytes[g * groups.size() + e]) != 0) {
-        groups.values()[e] = g == 0 ? kSalientGroup : static_cast<std::uint8_t>(count - 1 - g);
+        groups.values()[e] = g < salient_groups ? salient_code(salient_groups - 1 - g)
+                                                : static_cast<std::uint8_t>(count - 1 - g);
       }
     }
   }
@@ -80,6 +82,7 @@ struct GoldenCase {
   std::string run;
   FitRule method;
   int splits;
+  bool salient_groups = false;
 };
 
 /// Panel by panel from the session's weights on, all decisions ours, scales unrounded.
@@ -100,6 +103,7 @@ class ArbGolden : public ::testing::TestWithParam<GoldenCase> {
     run_ = SafetensorsFile::open(kFolder / (stem + "." + GetParam().run + ".safetensors"));
     params_.method = GetParam().method;
     params_.split_points = GetParam().splits;
+    params_.salient_groups = GetParam().salient_groups;
     params_.split_rule = SplitRule::kSearch;
     params_.compensation = Compensation::kBlock;
   }
@@ -153,7 +157,7 @@ TEST_P(ArbGolden, EveryPanelMatchesFromItsOwnWeights) {
     const PanelOutcome got = binarize(*session, w1, panel, u.view(), gram);
     EXPECT_THAT(got.salient,
                 ::testing::ElementsAreArray(read_ints(*run_, prefix + "salient_columns")));
-    EXPECT_EQ(got.groups.group, read_groups(*run_, prefix + "masks"));
+    EXPECT_EQ(got.groups.group, read_groups(*run_, prefix + "masks", got.groups.salient_count));
     const Matrix<float> expected = columns(read_matrix(*run_, "Q"), panel);
     EXPECT_LT(norm(difference(got.q, expected)), 1e-5 * norm(expected));
   }
@@ -230,7 +234,9 @@ std::vector<GoldenCase> golden_cases() {
     cases.push_back({name, "braq", FitRule::kPlain, 1});
     cases.push_back({name, "arb-p1", FitRule::kArb, 1});
     cases.push_back({name, "arb-p2", FitRule::kArb, 2});
+    cases.push_back({name, "arb-cgb", FitRule::kArb, 1, true});
     cases.push_back({name, "arb-x-p1", FitRule::kArbX, 1});
+    cases.push_back({name, "arb-x-cgb", FitRule::kArbX, 1, true});
   }
   return cases;
 }

@@ -70,6 +70,15 @@ TEST(BinarizeParams, RowScalesAndTheExactSolverBelongToArb) {
               HasSubstr("binarize.solver: got exact"));
 }
 
+TEST(CheckParams, SalientGroupsNeedSearchedSplits) {
+  BinarizeParams params;
+  params.salient_groups = true;
+  EXPECT_THAT(message_of([&] { check_params(params, std::nullopt); }),
+              HasSubstr("binarize.salient_groups: got true"));
+  params.split_rule = SplitRule::kSearch;
+  check_params(params, std::nullopt);
+}
+
 TEST(PanelWidth, IsCutToWholeSubVectors) {
   EXPECT_EQ(panel_width({}, std::nullopt), 128U);
   EXPECT_EQ(panel_width({}, with_bits(0.8, 16)), 128U);

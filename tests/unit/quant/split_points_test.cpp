@@ -136,6 +136,36 @@ TEST_P(MetricSplit, GroupsAreOrderedByTheMetric) {
   }
 }
 
+TEST_P(MetricSplit, SalientEntriesAreGroupedByTheMetricAsWell) {
+  const Panel panel{0, 60};
+  const Matrix<float> w = test::normal_weights(30, 60, 5);
+  const HessianFactor factor = test::ar1_factor(60, 0.5, *backend_);
+  const auto session = backend_->open_arb(w.view(), factor.u.view());
+  const Matrix<float> metric = saliency_metric(w.view(), panel, factor.u.view());
+  BinarizeParams params = params_of(SplitRule::kSearch, GetParam());
+  PanelGroups without = ungrouped(30, 60, {2, 5, 9, 40});
+  split_by_metric(*session, panel, metric, params, without);
+  params.salient_groups = true;
+  PanelGroups groups = ungrouped(30, 60, {2, 5, 9, 40});
+  split_by_metric(*session, panel, metric, params, groups);
+  EXPECT_EQ(groups.salient_count, groups.count);
+  std::vector<float> low(groups.count, INFINITY);
+  std::vector<float> high(groups.count, 0);
+  for (std::size_t e = 0; e < metric.size(); ++e) {
+    const std::uint8_t g = groups.group.values()[e];
+    ASSERT_EQ(is_salient(g), is_salient(without.group.values()[e]));
+    if (!is_salient(g)) {
+      EXPECT_EQ(g, without.group.values()[e]) << "the others are split as before";
+      continue;
+    }
+    low.at(salient_group(g)) = std::min(low.at(salient_group(g)), metric.values()[e]);
+    high.at(salient_group(g)) = std::max(high.at(salient_group(g)), metric.values()[e]);
+  }
+  for (std::size_t g = 0; g + 1 < groups.count; ++g) {
+    EXPECT_LT(high[g], low[g + 1]);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Splits, MetricSplit, ::testing::Values(1, 2, 3));
 
 TEST(RestoreShares, FollowsWeightsThatHaveGrown) {
