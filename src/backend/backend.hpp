@@ -131,6 +131,8 @@ class Backend {
   /// @param codewords [c], each < 2^v; copied. Equal ones are allowed: the lowest index wins
   virtual std::unique_ptr<CodewordSearch> open_codewords(std::span<const Pattern> codewords,
                                                          int vector_length) = 0;
+  /// The codewords of `common/linear_code.hpp`.
+  virtual std::unique_ptr<CodewordSearch> open_linear_code() = 0;
   /// @param w [n, m], copied; @param u [m, m] upper triangular, lives as long as the session
   virtual std::unique_ptr<ArbSession> open_arb(MatrixView<const float> w,
                                                MatrixView<const float> u) = 0;

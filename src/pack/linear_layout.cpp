@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/linear_code.hpp"
 #include "pack/group_map.hpp"
 
 namespace btc {
@@ -72,6 +73,10 @@ std::map<std::string, std::string> packed_metadata(const std::string& block,
           {"fingerprint", fingerprint}};
 }
 
+bool stores_codebook(const PackedFormat& format) {
+  return format.vector_length > 0 && format.codec == Codec::kLearned;
+}
+
 void check_format(const PackedFormat& format, std::string_view origin) {
   const int v = format.vector_length;
   BTC_REQUIRE(FormatError, v == 0 || (v >= kMinVectorLength && v <= kMaxVectorLength), origin,
@@ -79,6 +84,11 @@ void check_format(const PackedFormat& format, std::string_view origin) {
   const std::size_t limit = v == 0 ? 0 : std::min(kMaxCodebook, std::size_t{1} << v);
   BTC_REQUIRE(FormatError, format.codebook_size <= limit && (v == 0) == (format.codebook_size == 0),
               origin, ": codebook_size ", format.codebook_size, ", expected 1..", limit);
+  const bool linear_code = v == kLinearCodeLength && format.scope == CodebookScope::kModel &&
+                           format.codebook_size == std::size_t{1} << kLinearCodeFree;
+  BTC_REQUIRE(FormatError, format.codec == Codec::kLearned || linear_code, origin,
+              ": codec linear_20_16 with vector_length ", v, " and codebook_size ",
+              format.codebook_size, ", expected ", kLinearCodeLength, " and 65536");
   BTC_REQUIRE(FormatError, format.groups >= 1 && format.groups <= kMaxGroups, origin, ": ",
               format.groups, " groups, expected 1..", kMaxGroups);
   BTC_REQUIRE(FormatError, format.panel <= kMaxPanel, origin, ": panel ", format.panel,

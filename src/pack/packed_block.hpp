@@ -21,6 +21,7 @@ namespace btc {
 /// Everything of `quantization_config` that a reader needs; equal for all Linears of a model.
 struct PackedFormat {
   int vector_length = 0;          ///< 0: codec none
+  Codec codec = Codec::kLearned;  ///< where vector_length > 0
   std::size_t codebook_size = 0;  ///< c as configured
   CodebookScope scope = CodebookScope::kLinear;
   IndexCoding index_coding = IndexCoding::kFixed;
@@ -34,6 +35,8 @@ struct PackedFormat {
   bool operator==(const PackedFormat&) const = default;
 };
 
+/// Whether codebooks of this format are stored.
+bool stores_codebook(const PackedFormat& format);
 /// Checks the fields against each other. @throws FormatError beginning with `origin`
 void check_format(const PackedFormat& format, std::string_view origin);
 /// log2(c) / v, or 1 without codec.

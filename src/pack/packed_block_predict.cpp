@@ -66,7 +66,7 @@ std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols
   };
   const bool codec = format.vector_length > 0;
   add("signs", elements(codec ? index_shape(layout.indices) : layout.sign_shape()));
-  if (codec && format.scope == CodebookScope::kLinear) {
+  if (stores_codebook(format) && format.scope == CodebookScope::kLinear) {
     add("codebook",
         codebook_bytes(format.codebook_size, format.vector_length) + sizeof(std::int64_t));
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/linear_code.hpp"
 #include "io/format_version.hpp"
 #include "pack/bit_stream.hpp"
 #include "pack/group_map.hpp"
@@ -347,7 +348,9 @@ QuantizedLinear read_packed_linear(const SafetensorsFile& file, int block, Linea
   const std::string name = linear_name(block, kind);
   std::vector<Pattern> own;
   const std::vector<Pattern>* codewords = &own;
-  if (format.vector_length > 0) {
+  if (format.vector_length > 0 && format.codec == Codec::kLinear2016) {
+    own = linear_code_words();
+  } else if (format.vector_length > 0) {
     if (format.scope == CodebookScope::kModel) {
       BTC_CHECK(shared_codebook != nullptr, name, ": the codebook of the model is missing");
       codewords = shared_codebook;

@@ -18,15 +18,26 @@ constexpr int kMaxDepth = 16;
 constexpr std::array<std::string_view, 2> kIndexCodingNames = {"fixed", "radix"};
 constexpr std::array<std::string_view, 2> kGroupMapNames = {"dense", "rice"};
 
+constexpr std::array<std::string_view, 3> kStoredCodecNames = {"none", "codebook", "linear_20_16"};
+
+std::string_view codec_name(const PackedFormat& format) {
+  if (format.vector_length == 0) {
+    return kStoredCodecNames[0];
+  }
+  return kStoredCodecNames.at(stores_codebook(format) ? 1 : 2);
+}
+
 ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool tied_head) {
   ordered_json config = {{"quant_method", "btc"},
                          {"format", kPackedFormatName},
                          {"format_version", kPackedVersion},
-                         {"codec", format.vector_length > 0 ? "codebook" : "none"}};
+                         {"codec", codec_name(format)}};
   if (format.vector_length > 0) {
     config["vector_length"] = format.vector_length;
     config["codebook_size"] = format.codebook_size;
-    config["scope"] = kCodebookScopeNames.at(static_cast<std::size_t>(format.scope));
+    if (stores_codebook(format)) {
+      config["scope"] = kCodebookScopeNames.at(static_cast<std::size_t>(format.scope));
+    }
     config["index_coding"] = kIndexCodingNames.at(static_cast<std::size_t>(format.index_coding));
   }
   config["layout"] = "dense";
@@ -121,10 +132,14 @@ PackedFormat read_format(StrictObject& config) {
   PackedFormat format;
   only("quant_method", "btc");
   only("format", kPackedFormatName);
-  if (config.choice("codec", std::array<std::string_view, 2>{"none", "codebook"}) == 1) {
+  const std::size_t codec = config.choice("codec", kStoredCodecNames);
+  if (codec > 0) {
+    format.codec = codec == 1 ? Codec::kLearned : Codec::kLinear2016;
     format.vector_length = static_cast<int>(config.integer("vector_length", kMaxVectorLength));
     format.codebook_size = config.integer("codebook_size", kMaxInteger);
-    format.scope = static_cast<CodebookScope>(config.choice("scope", kCodebookScopeNames));
+    format.scope = codec == 1
+                       ? static_cast<CodebookScope>(config.choice("scope", kCodebookScopeNames))
+                       : CodebookScope::kModel;
     format.index_coding =
         static_cast<IndexCoding>(config.choice("index_coding", kIndexCodingNames));
   }

@@ -62,7 +62,7 @@ void PackedDirectory::open_shards() {
     check_copied(shards_.back(),
                  outer ? outer_tensors(config_) : copied_tensors_of(config_, shard));
   }
-  if (format.vector_length > 0 && format.scope == CodebookScope::kModel) {
+  if (stores_codebook(format) && format.scope == CodebookScope::kModel) {
     model_codewords_ = read_packed_codebook(shards_.back(), kModelCodebookPrefix, format);
   }
 }

@@ -133,7 +133,7 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
     });
     hessian = Matrix<float>();
   }
-  if (!codebook) {
+  if (!learns_codebook(codebook)) {
     return block;
   }
   for (const LinearKind kind : kLinearKinds) {

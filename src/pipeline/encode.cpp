@@ -20,6 +20,7 @@ PackedFormat packed_format(const BinarizeParams& binarize,
   PackedFormat format;
   if (codebook) {
     format.vector_length = codebook->vector_length;
+    format.codec = codebook->codec;
     format.codebook_size = codebook_size(*codebook);
     format.scope = codebook->scope;
     format.index_coding = index_coding_for(format.codebook_size);

@@ -85,7 +85,7 @@ std::vector<Unit> capture_units(const PipelineConfig& config, const RunPaths& pa
 std::vector<Unit> binarize_units(const PipelineConfig& config, const RunPaths& paths,
                                  const SourceIdentity& identity, const std::vector<Unit>& capture) {
   Parts parts = options_of(config, {"binarize.", "compute.", "codebook.vector_length"});
-  parts["codebook"] = config.codebook ? "learned" : "none";
+  parts["codebook"] = learns_codebook(config.codebook) ? "learned" : "none";
   std::vector<Unit> units;
   for (std::size_t b = 0; b < capture.size(); ++b) {
     parts["input"] = capture[b].fingerprint;
@@ -99,7 +99,7 @@ std::vector<Unit> binarize_units(const PipelineConfig& config, const RunPaths& p
 
 std::vector<Unit> codebook_units(const PipelineConfig& config, const RunPaths& paths,
                                  const std::vector<Unit>& binarize) {
-  if (!config.codebook) {
+  if (!learns_codebook(config.codebook)) {
     return {};
   }
   Parts parts = options_of(config, {"codebook.vector_length", "codebook.target_bits",
@@ -208,7 +208,7 @@ Unit windows_unit(const PerplexityParams& params, const PipelineConfig& config,
 }
 
 const Unit* codebook_unit(const PipelineConfig& config, const PlannedUnits& units, int block) {
-  if (!config.codebook) {
+  if (!learns_codebook(config.codebook)) {
     return nullptr;
   }
   const bool shared = config.codebook->scope == CodebookScope::kModel;
@@ -226,8 +226,8 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
   units.binarize = binarize_units(config, paths, identity, units.capture);
   units.codebook = codebook_units(config, paths, units.binarize);
 
-  const Parts encode_options =
-      options_of(config, {"codebook.assignment", "codebook.encode", "codebook.refit"});
+  const Parts encode_options = options_of(
+      config, {"codebook.codec", "codebook.assignment", "codebook.encode", "codebook.refit"});
   const Parts absorb_options =
       options_of(config, {"refine.dense_epochs", "refine.block_learning_rate",
                           "refine.dense_learning_rate", "refine.batch", "run.seed"});

@@ -71,7 +71,7 @@ std::vector<LedgerLine> block_ledger(const PipelineConfig& config, const ModelCo
   lines.push_back({"", "", "norm", norm * (trains(config.refine) ? kTrainedNormSize : size)});
   lines.push_back({"", "", "bias", bias});
   lines.push_back({"", "", "container", (lines.size() + 2) * kHeaderBytesPerTensor});
-  if (config.codebook && config.codebook->scope == CodebookScope::kBlock) {
+  if (learns_codebook(config.codebook) && config.codebook->scope == CodebookScope::kBlock) {
     lines.push_back({"", "", "codebook", ceil_div(codebook_bits(*config.codebook), 8) + 8});
   }
   return lines;
@@ -87,7 +87,7 @@ std::vector<LedgerLine> model_ledger(const PipelineConfig& config, const ModelCo
   lines.push_back({"", "", "norm", model.hidden * stored_size(model)});
   lines.push_back({"", "", "head", model.tied_head ? 0 : table});
   lines.push_back({"outer", "", "container", 4 * kHeaderBytesPerTensor});
-  if (config.codebook && config.codebook->scope == CodebookScope::kModel) {
+  if (learns_codebook(config.codebook) && config.codebook->scope == CodebookScope::kModel) {
     const std::size_t bits =
         codebook_size(*config.codebook) * static_cast<std::size_t>(config.codebook->vector_length);
     lines.push_back({"", "", "codebook", ceil_div(bits, 8) + 8});
@@ -219,11 +219,11 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
   const std::uint64_t all_factors = sizes.factors_file * blocks;
   const bool self = config.calibration.source == TokenSource::kSelf;
   std::size_t codebooks = 0;
-  if (config.codebook) {
+  if (learns_codebook(config.codebook)) {
     codebooks = config.codebook->scope == CodebookScope::kModel ? 1 : blocks;
   }
   const std::uint64_t histogram =
-      config.codebook ? std::uint64_t{16} << config.codebook->vector_length : 0;
+      learns_codebook(config.codebook) ? std::uint64_t{16} << config.codebook->vector_length : 0;
   const std::size_t measured = config.evaluate.perplexity.size();
   std::vector<PlannedStage> stages = {
       {"sequences", 1, self ? sizes.checkpoint * static_cast<std::uint64_t>(ranks) : 0,

@@ -132,7 +132,7 @@ UnitResult write_shard(const UnitStore& store, const PlannedUnits& units, std::s
   }
   IdentifiedModel(checkpoint, identity).check_outer();
   std::optional<Codebook> codebook;
-  if (config.codebook && config.codebook->scope == CodebookScope::kModel) {
+  if (learns_codebook(config.codebook) && config.codebook->scope == CodebookScope::kModel) {
     const Unit& unit = units.codebook.at(0);
     codebook = store.read_hashed(unit, [&] { return read_codebooks(unit.file); }).at(0);
   }

@@ -151,7 +151,7 @@ std::size_t run_model_codebook(const Run& run) {
 }
 
 std::size_t run_codebook(const Run& run) {
-  if (!run.config.codebook) {
+  if (!learns_codebook(run.config.codebook)) {
     return 0;
   }
   if (run.config.codebook->scope == CodebookScope::kModel) {
@@ -170,7 +170,11 @@ std::size_t run_codebook(const Run& run) {
 /// Codebooks of a block, ready for queries; those of scope model are prepared once per rank.
 class CodebookShelf {
  public:
-  explicit CodebookShelf(const Run& run) : run_(run) {}
+  explicit CodebookShelf(const Run& run) : run_(run) {
+    if (run.config.codebook && run.config.codebook->codec == Codec::kLinear2016) {
+      entry_.searches.push_back(run.backend.open_linear_code());
+    }
+  }
 
   struct Entry {
     std::vector<Codebook> codebooks;

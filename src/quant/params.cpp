@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "common/error.hpp"
+#include "common/linear_code.hpp"
 #include "common/pattern.hpp"
 
 namespace btc {
@@ -46,9 +47,28 @@ void check_binarize(const BinarizeParams& p) {
               ", expected less than 1");
 }
 
+std::size_t linear_code_size(const CodebookParams& params) {
+  BTC_REQUIRE(ConfigError, params.vector_length == kLinearCodeLength,
+              "codebook.vector_length: got ", params.vector_length, ", expected ",
+              kLinearCodeLength, " for codec linear_20_16");
+  BTC_REQUIRE(ConfigError, !params.target_bits && !params.centroids,
+              "codebook.codec: linear_20_16 has 65536 codewords, expected neither target_bits nor "
+              "centroids");
+  BTC_REQUIRE(ConfigError, params.scope == CodebookScope::kModel,
+              "codebook.scope: linear_20_16 stores no codebook, expected scope model");
+  return std::size_t{1} << kLinearCodeFree;
+}
+
 }  // namespace
 
+bool learns_codebook(const std::optional<CodebookParams>& codebook) {
+  return codebook && codebook->codec == Codec::kLearned;
+}
+
 std::size_t codebook_size(const CodebookParams& params) {
+  if (params.codec == Codec::kLinear2016) {
+    return linear_code_size(params);
+  }
   BTC_REQUIRE(ConfigError,
               params.vector_length >= kMinVectorLength && params.vector_length <= kMaxVectorLength,
               "codebook.vector_length: got ", params.vector_length, ", expected ", kMinVectorLength,

@@ -56,6 +56,10 @@ struct BinarizeParams {
 enum class CodebookScope { kLinear, kBlock, kModel };
 inline constexpr std::array<std::string_view, 3> kCodebookScopeNames = {"linear", "block", "model"};
 
+/// Which codewords there are: learned and stored, or those of a linear code, which need no storage.
+enum class Codec { kLearned, kLinear2016 };
+inline constexpr std::array<std::string_view, 2> kCodecNames = {"learned", "linear_20_16"};
+
 enum class CodebookInit { kFrequency, kRandom };
 inline constexpr std::array<std::string_view, 2> kCodebookInitNames = {"frequency", "random"};
 
@@ -65,8 +69,9 @@ inline constexpr std::array<std::string_view, 2> kEncodeModeNames = {"post", "in
 
 /// Key `codebook`; `codebook: none` leaves it out.
 struct CodebookParams {
-  int vector_length = 16;             ///< v, 4..24
-  std::optional<double> target_bits;  ///< b: c = floor(2^(b v)); exactly one of the two is given
+  Codec codec = Codec::kLearned;
+  int vector_length = 16;             ///< v, 4..24; 20 for `linear_20_16`
+  std::optional<double> target_bits;  ///< b: c = floor(2^(b v)); `learned`: exactly one of the two
   std::optional<std::int64_t> centroids;  ///< c
   CodebookScope scope = CodebookScope::kModel;
   CodebookInit init = CodebookInit::kFrequency;
@@ -76,8 +81,12 @@ struct CodebookParams {
   bool refit = true;  ///< least-squares scales once the signs are chosen
 };
 
-/// c of the parameters: `centroids`, or floor(2^(target_bits * v)).
-/// @throws ConfigError unless exactly one is given and 1 <= c <= min(2^v, 2^20)
+/// Whether there is a codebook to learn and to store.
+bool learns_codebook(const std::optional<CodebookParams>& codebook);
+
+/// c of the parameters: `centroids`, or floor(2^(target_bits * v)); 2^16 for `linear_20_16`.
+/// @throws ConfigError unless exactly one is given and 1 <= c <= min(2^v, 2^20); for
+///         `linear_20_16`, unless v = 20 and none is given
 std::size_t codebook_size(const CodebookParams& params);
 
 /// Width of a panel for these settings: `panel` cut down to a multiple of the vector length, so

@@ -66,6 +66,10 @@ std::vector<Case> cases() {
        .settings = {.binarize = "{split_points: 3, split_rule: magnitude, salient: search, "
                                 "panel: 32, compensation: sequential}",
                     .codebook = "{vector_length: 16, target_bits: 0.6, refit: false}"}},
+      {.name = "linear_code",
+       .toy = {.hidden = 40, .intermediate = 90, .blocks = 2, .heads = 5, .kv_heads = 5},
+       .settings = {.binarize = "{split_points: 1, salient: fraction, salient_fraction: 0.1}",
+                    .codebook = "{codec: linear_20_16, vector_length: 20}"}},
       {.name = "self_sampled_two_threads",
        .toy = {.blocks = 3},
        .settings = {.calibration = "{source: self, samples: 8, window: 32}",

@@ -15,6 +15,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::size_t kRows = 24;
 constexpr std::size_t kCols = 160;
@@ -91,6 +92,13 @@ TEST_F(QuantizeLinearCommand, LearnsACodebookOnThisMatrix) {
                                     "--set", "codebook.target_bits=null"});
   ASSERT_EQ(result.exit_code, 0) << result.text();
   EXPECT_THAT(result.out, AllOf(HasSubstr("codebook"), HasSubstr("bits  nominal 0.4152")));
+}
+
+TEST_F(QuantizeLinearCommand, KnowsTheLinearCode) {
+  const ProcessResult result =
+      run({"--set", "codebook.codec=linear_20_16", "--set", "codebook.vector_length=20"});
+  ASSERT_EQ(result.exit_code, 0) << result.text();
+  EXPECT_THAT(result.out, AllOf(Not(HasSubstr("codebook")), HasSubstr("bits  nominal 0.8000")));
 }
 
 TEST_F(QuantizeLinearCommand, MistakesAreNamed) {

@@ -90,6 +90,11 @@ std::string draw_codebook(Dice& dice) {
   if (dice.chance(0.15)) {
     return "none";
   }
+  if (dice.chance(0.1)) {
+    return concat("{codec: linear_20_16, vector_length: 20, assignment: ",
+                  dice.one_of({"hamming", "weighted"}),
+                  ", encode: ", dice.one_of({"post", "in_loop"}), "}");
+  }
   const std::size_t v = dice.between(4, 24);
   const std::string size = dice.chance(0.5) ? "target_bits: " + dice.one_of({"0.1", "0.4", "0.55"})
                                             : concat("centroids: ", dice.between(1, 16));

@@ -70,11 +70,13 @@ struct Outcome {
 Outcome quantize(const Matrix<float>& weight, const HessianFactor& factor,
                  const QuantizationParams& params, std::uint64_t seed, Backend& backend) {
   Outcome outcome;
-  outcome.result = quantize_linear(weight.view(), factor, params.binarize, params.codebook, nullptr,
-                                   std::nullopt, backend);
+  const bool learned = learns_codebook(params.codebook);
+  const auto given = params.codebook && !learned ? backend.open_linear_code() : nullptr;
+  outcome.result = quantize_linear(weight.view(), factor, params.binarize, params.codebook,
+                                   given.get(), std::nullopt, backend);
   PackedFormat format = packed_format(params.binarize, params.codebook);
   std::optional<Codebook> codebook;
-  if (params.codebook) {
+  if (learned) {
     format.scope = CodebookScope::kLinear;
     const QuantizedLinear& free = outcome.result.linear;
     codebook = learn_codebook(pattern_histogram(free.signs, params.codebook->vector_length),

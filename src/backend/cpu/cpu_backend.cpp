@@ -17,6 +17,9 @@ class CpuBackend final : public Backend {
                                                  int vector_length) override {
     return make_cpu_codewords(codewords, vector_length, workers_);
   }
+  std::unique_ptr<CodewordSearch> open_linear_code() override {
+    return make_cpu_linear_code(workers_);
+  }
   std::unique_ptr<ArbSession> open_arb(MatrixView<const float> w,
                                        MatrixView<const float> u) override {
     return make_cpu_arb(w, u, workers_);

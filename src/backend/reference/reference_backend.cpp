@@ -2,6 +2,7 @@
 
 #include "backend/backend.hpp"
 #include "backend/reference/sessions.hpp"
+#include "common/linear_code.hpp"
 
 namespace btc {
 namespace {
@@ -15,6 +16,9 @@ class ReferenceBackend final : public Backend {
   std::unique_ptr<CodewordSearch> open_codewords(std::span<const Pattern> codewords,
                                                  int vector_length) override {
     return make_reference_codewords(codewords, vector_length);
+  }
+  std::unique_ptr<CodewordSearch> open_linear_code() override {
+    return make_reference_codewords(linear_code_words(), kLinearCodeLength);
   }
   std::unique_ptr<ArbSession> open_arb(MatrixView<const float> w,
                                        MatrixView<const float> u) override {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "common/error.hpp"
+#include "common/linear_code.hpp"
 #include "common/rng.hpp"
 #include "support/backends.hpp"
 
@@ -53,22 +54,28 @@ std::vector<std::pair<std::string, DrawCost>> cost_kinds() {
       {"dearest", [](Rng&) { return kDearest; }}};
 }
 
+void expect_same(const CodewordSearch& search, const CodewordSearch& truth, std::size_t n,
+                 Rng& rng) {
+  const int v = truth.vector_length();
+  const auto own = random_patterns(v, n, rng);
+  std::vector<std::uint32_t> index(n);
+  std::vector<std::uint32_t> expected(n);
+  search.nearest(own, index);
+  truth.nearest(own, expected);
+  EXPECT_EQ(index, expected) << "Hamming";
+  for (const auto& [name, draw] : cost_kinds()) {
+    const auto costs = random_costs(n, v, draw, rng);
+    search.nearest_weighted(own, costs.view(), index);
+    truth.nearest_weighted(own, costs.view(), expected);
+    EXPECT_EQ(index, expected) << name;
+  }
+}
+
 void expect_reference(Backend& backend, const std::vector<Pattern>& codewords, int v, std::size_t n,
                       Rng& rng) {
   const auto search = backend.open_codewords(codewords, v);
   const auto truth = make_reference_backend()->open_codewords(codewords, v);
-  const auto own = random_patterns(v, n, rng);
-  std::vector<std::uint32_t> index(n);
-  std::vector<std::uint32_t> expected(n);
-  search->nearest(own, index);
-  truth->nearest(own, expected);
-  EXPECT_EQ(index, expected) << "Hamming";
-  for (const auto& [name, draw] : cost_kinds()) {
-    const auto costs = random_costs(n, v, draw, rng);
-    search->nearest_weighted(own, costs.view(), index);
-    truth->nearest_weighted(own, costs.view(), expected);
-    EXPECT_EQ(index, expected) << name;
-  }
+  expect_same(*search, *truth, n, rng);
 }
 
 // v = 4, own 0b0000, costs of bits 0 to 3: 3, 1, 2, 4. The codewords cost 10, 1 + 2, 3 and 4: the
@@ -93,6 +100,20 @@ TEST_P(Codewords, MatchesReferenceForEveryVectorLength) {
     Rng rng(derive_seed(1, "codewords", static_cast<std::uint64_t>(v)));
     expect_reference(*backend_, random_patterns(v, 400 + rng.below(400), rng), v, 30, rng);
   }
+}
+
+TEST_P(Codewords, LinearCodeIsTheListOfItsCodewords) {
+  Rng rng(20);
+  const auto search = backend_->open_linear_code();
+  EXPECT_EQ(search->vector_length(), kLinearCodeLength);
+  EXPECT_THAT(search->codewords(), ElementsAreArray(linear_code_words()));
+  const auto truth =
+      make_reference_backend()->open_codewords(linear_code_words(), kLinearCodeLength);
+  expect_same(*search, *truth, 12, rng);
+  const std::vector<Pattern> wanted(1);
+  const Matrix<std::int32_t> too_dear(1, 20, kDearest + 1);
+  std::vector<std::uint32_t> nearest(1);
+  EXPECT_THROW(search->nearest_weighted(wanted, too_dear.view(), nearest), Error);
 }
 
 TEST_P(Codewords, MatchesReferenceAtDenseAndSparseCodebooks) {

@@ -52,6 +52,12 @@ PackedFormat with_coding(PackedFormat format, IndexCoding coding) {
   return format;
 }
 
+PackedFormat linear_code_format(std::size_t panel, std::size_t groups) {
+  PackedFormat format = make_format(20, 65536, CodebookScope::kModel, panel, groups);
+  format.codec = Codec::kLinear2016;
+  return format;
+}
+
 std::vector<Case> cases() {
   using Scope = CodebookScope;
   return {
@@ -68,6 +74,7 @@ std::vector<Case> cases() {
       {"ModelScope", make_format(12, 21618 / 8, Scope::kModel, 120, 2), 2702, 0},
       {"ShortestVectors", make_format(4, 11, Scope::kBlock, 128, 4), 11, 203 / 2},
       {"LongestVectors", make_format(24, 1U << 20U, Scope::kModel, 120, 1), 1000, 3},
+      {"LinearCode", linear_code_format(120, 3), 65536, 12},
       {"OneCodeword", make_format(5, 1, Scope::kModel, 125, 1), 1, 3},
       {"RowScales", row_format(make_format(16, 2352, Scope::kModel, 0, 1), false), 2352, 11},
       {"RowScalesNoSalient", row_format(make_format(16, 2352, Scope::kModel, 0, 1), false), 9, 0},

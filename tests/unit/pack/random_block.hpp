@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/linear_code.hpp"
 #include "random_linear.hpp"
 
 namespace btc::test {
@@ -22,7 +23,9 @@ struct RandomBlock {
     Rng rng(seed);
     block.block = 3;
     block.fingerprint = std::string(64, 'a');
-    model_codewords = random_codewords(stored_codewords, format.vector_length, rng);
+    model_codewords = format.codec == Codec::kLinear2016
+                          ? linear_code_words()
+                          : random_codewords(stored_codewords, format.vector_length, rng);
     std::vector<Pattern> codewords = model_codewords;
     for (const LinearKind kind : kLinearKinds) {
       if (format.vector_length > 0 && format.scope == CodebookScope::kLinear) {

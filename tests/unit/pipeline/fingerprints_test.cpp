@@ -151,6 +151,17 @@ TEST(Fingerprints, OtherWeightsOfABlockChangeItAndWhatFollows) {
               ElementsAre("x", "xxx", "xxx", "x", "xxx", "xxxx", "x"));
 }
 
+TEST(Fingerprints, TheLinearCodeHasNoCodebookAndItsOwnBytes) {
+  PipelineConfig config = base_config();
+  config.codebook->codec = Codec::kLinear2016;
+  config.codebook->vector_length = 20;
+  const PlannedUnits units = units_of(config);
+  EXPECT_TRUE(units.codebook.empty());
+  PipelineConfig none = config;
+  none.codebook.reset();
+  EXPECT_NE(units.encode[0].fingerprint, units_of(none).encode[0].fingerprint);
+}
+
 TEST(Fingerprints, ScopeLinearHasACodebookUnitPerBlock) {
   PipelineConfig config = base_config();
   config.codebook->scope = CodebookScope::kLinear;

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "common/error.hpp"
 #include "pipeline/encode.hpp"
 
@@ -87,6 +89,19 @@ TEST(Plan, RefinementAddsAStageAndNoStoredBit) {
   EXPECT_EQ(distilled.stages[6].units, 34U);
   EXPECT_GT(distilled.stages[6].memory, 6'476'005'376U) << "the quantized model";
   EXPECT_LT(distilled.stages[6].memory, 4 * 6'476'005'376U) << "is never dense as a whole";
+}
+
+TEST(Plan, TheLinearCodeStoresNoCodebook) {
+  PipelineConfig config = row_config();
+  config.codebook = CodebookParams{};
+  config.codebook->codec = Codec::kLinear2016;
+  config.codebook->vector_length = 20;
+  const Plan plan = make_plan(config, parse_model_config(kLlama7b, "test"), 8);
+  EXPECT_EQ(plan.bits.nominal, 0.8);
+  EXPECT_NEAR(plan.bits.sign, 0.8, 0.002) << "20 does not divide 4096 and 11008";
+  EXPECT_TRUE(std::ranges::none_of(
+      plan.ledger, [](const LedgerLine& line) { return line.category == "codebook"; }));
+  EXPECT_EQ(plan.stages[3].units, 0U);
 }
 
 TEST(PackedFormatOf, FollowsTheSettings) {

@@ -79,6 +79,20 @@ TEST(CheckParams, SalientGroupsNeedSearchedSplits) {
   check_params(params, std::nullopt);
 }
 
+TEST(CodebookSize, OfTheLinearCodeIsGiven) {
+  CodebookParams params;
+  params.codec = Codec::kLinear2016;
+  EXPECT_THAT(message_of([&] { codebook_size(params); }), HasSubstr("expected 20"));
+  params.vector_length = 20;
+  EXPECT_EQ(codebook_size(params), 65536U);
+  EXPECT_FALSE(learns_codebook(params));
+  params.scope = CodebookScope::kBlock;
+  EXPECT_THAT(message_of([&] { codebook_size(params); }), HasSubstr("expected scope model"));
+  params.scope = CodebookScope::kModel;
+  params.target_bits = 0.8;
+  EXPECT_THAT(message_of([&] { codebook_size(params); }), HasSubstr("neither"));
+}
+
 TEST(PanelWidth, IsCutToWholeSubVectors) {
   EXPECT_EQ(panel_width({}, std::nullopt), 128U);
   EXPECT_EQ(panel_width({}, with_bits(0.8, 16)), 128U);
