@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
+#include <utility>
 
 #include "common/error.hpp"
 #include "common/hash.hpp"
@@ -163,9 +165,18 @@ Matrix<std::int32_t> sample_windows(const std::vector<std::int32_t>& ids, std::s
               " ids is shorter than one window of ", window);
   Matrix<std::int32_t> windows(samples, window);
   Rng rng(seed);
+  const std::uint64_t offset = rng.below(ids.size() % window + 1);
+  std::vector<std::uint64_t> cells(ids.size() / window);
+  std::iota(cells.begin(), cells.end(), 0);
   for (std::size_t s = 0; s < samples; ++s) {
-    const auto start = static_cast<std::ptrdiff_t>(rng.below(ids.size() - window + 1));
-    std::copy_n(ids.begin() + start, window, windows.row(s).begin());
+    std::uint64_t start = 0;
+    if (s < cells.size()) {  // one more step of a shuffle
+      std::swap(cells[s], cells[s + rng.below(cells.size() - s)]);
+      start = offset + cells[s] * window;
+    } else {
+      start = rng.below(ids.size() - window + 1);
+    }
+    std::copy_n(ids.begin() + static_cast<std::ptrdiff_t>(start), window, windows.row(s).begin());
   }
   return windows;
 }

@@ -58,7 +58,9 @@ struct TokenFile {
 /// Reads either schema. @throws FormatError; InputError if an id is outside [0, vocab_size)
 TokenFile read_token_file(const std::filesystem::path& path, std::size_t vocab_size);
 
-/// `samples` windows of `window` ids at seeded random starts [samples, window].
+/// `samples` windows of `window` ids, drawn at random by `seed` [samples, window]. They do not
+/// overlap (so that samples which are held out share nothing with the others) as long as the text
+/// lasts; those beyond that start anywhere.
 /// @throws InputError if the text is shorter than a window
 Matrix<std::int32_t> sample_windows(const std::vector<std::int32_t>& ids, std::size_t samples,
                                     std::size_t window, std::uint64_t seed);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <numeric>
 #include <set>
 #include <span>
 
@@ -158,6 +159,20 @@ TEST_F(Tokens, SampledWindowsAreSeededPiecesOfTheText) {
   EXPECT_EQ(*starts.begin(), 0);  // the first and the last start are possible
   EXPECT_EQ(*starts.rbegin(), 42);
   EXPECT_THROW(sample_windows(ids, 1, 51, 3), InputError);
+}
+
+TEST_F(Tokens, SampledWindowsDoNotOverlapAsLongAsTheTextLasts) {
+  std::vector<std::int32_t> ids(50);
+  std::iota(ids.begin(), ids.end(), 0);
+  std::set<std::int32_t> first_offsets;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Matrix<std::int32_t> windows = sample_windows(ids, 6, 8, seed);
+    const std::set<std::int32_t> different(windows.values().begin(), windows.values().end());
+    EXPECT_EQ(different.size(), 48U) << "seed " << seed;
+    EXPECT_EQ(sample_windows(ids, 2, 8, seed).row(1)[7], windows(1, 7)) << "fewer are a part";
+    first_offsets.insert(*different.begin());
+  }
+  EXPECT_THAT(first_offsets, ElementsAre(0, 1, 2));
 }
 
 }  // namespace
