@@ -27,8 +27,9 @@ struct SalientScale {
   float mu = 0;
 };
 
-/// Of row i in salient group s. @see panel.cpp
-SalientScale salient_scale(const PanelScales& scales, std::size_t i, std::size_t s);
+/// Of row i in salient group s, in the salient column of this rank. @see panel.cpp
+SalientScale salient_scale(const PanelScales& scales, std::size_t i, std::size_t s,
+                           std::size_t rank);
 
 /// alpha * B + mu.
 inline float entry_value(const EntryScale& s, bool sign) {

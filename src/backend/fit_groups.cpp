@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/row_column_fit.hpp"
 #include "backend/row_fit.hpp"
 #include "common/error.hpp"
 
@@ -26,6 +27,14 @@ Entries entries_of(MatrixView<const float> x, const PanelGroups& groups, std::si
   return entries;
 }
 
+Matrix<std::uint8_t> mask_of(const PanelGroups& groups, std::size_t g) {
+  Matrix<std::uint8_t> mask(groups.group.rows(), groups.group.cols());
+  for (std::size_t e = 0; e < mask.size(); ++e) {
+    mask.values()[e] = groups.group.values()[e] == g ? 1 : 0;
+  }
+  return mask;
+}
+
 RowFit fit_entries(const Entries& entries, int planes, const FitParams& params) {
   switch (params.rule) {
     case FitRule::kArb:
@@ -35,6 +44,7 @@ RowFit fit_entries(const Entries& entries, int planes, const FitParams& params) 
     case FitRule::kPlain:
       return fit_plain(entries.value, planes);
     case FitRule::kArbX:
+    case FitRule::kArbRc:
       break;
   }
   return fit_in_metric(entries.value, entries.column, params.gram, planes, params.iterations);
@@ -55,7 +65,7 @@ void keep_signs(const Entries& entries, const RowFit& fit, std::size_t i,
 
 }  // namespace
 
-bool keeps_own_signs(FitRule rule) { return rule != FitRule::kArb; }
+bool keeps_own_signs(FitRule rule) { return rule == FitRule::kPlain || rule == FitRule::kArbX; }
 
 PanelFit empty_fit(MatrixView<const float> x, const PanelGroups& groups, bool own_signs) {
   const std::size_t rows = x.rows();
@@ -104,6 +114,39 @@ void fit_rows(MatrixView<const float> x, const PanelGroups& groups, const FitPar
       }
     }
   }
+}
+
+PanelFit fit_row_column_panel(MatrixView<const float> x, const PanelGroups& groups,
+                              int iterations) {
+  const std::size_t k = x.cols();
+  PanelFit fit;
+  fit.scales.alpha = Matrix<float>(x.rows(), groups.count);
+  fit.scales.alpha_col.assign(groups.count * k, 1.0F);
+  for (std::size_t g = 0; g < groups.count; ++g) {
+    const RowColumnFit part = fit_row_column(x, mask_of(groups, g), 1, iterations);
+    for (std::size_t i = 0; i < x.rows(); ++i) {
+      fit.scales.alpha(i, g) = static_cast<float>(part.row(i, 0));
+    }
+    std::copy(part.column.values().begin(), part.column.values().end(),
+              fit.scales.alpha_col.begin() + static_cast<std::ptrdiff_t>(g * k));
+  }
+  if (groups.salient.empty()) {
+    return fit;
+  }
+  const std::size_t planes = 2 * groups.salient_count;
+  fit.scales.salient_alpha = Matrix<float>(x.rows(), planes);
+  for (std::size_t s = 0; s < groups.salient_count; ++s) {
+    const RowColumnFit part = fit_row_column(x, mask_of(groups, salient_code(s)), 2, iterations);
+    for (std::size_t plane = 0; plane < 2; ++plane) {
+      for (std::size_t i = 0; i < x.rows(); ++i) {
+        fit.scales.salient_alpha(i, 2 * s + plane) = static_cast<float>(part.row(i, plane));
+      }
+      for (const std::uint32_t j : groups.salient) {
+        fit.scales.salient_alpha_col.push_back(static_cast<float>(part.column(plane, j)));
+      }
+    }
+  }
+  return fit;
 }
 
 }  // namespace btc

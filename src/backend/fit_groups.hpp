@@ -14,8 +14,11 @@ PanelFit empty_fit(MatrixView<const float> x, const PanelGroups& groups, bool ow
 /// Whether a rule's signs are not the nearest ones to its scales.
 bool keeps_own_signs(FitRule rule);
 
-/// Rows [begin, end) of `fit`. Rows do not depend on each other.
+/// Rows [begin, end) of `fit`. Rows do not depend on each other. Not for kArbRc.
 void fit_rows(MatrixView<const float> x, const PanelGroups& groups, const FitParams& params,
               std::size_t begin, std::size_t end, PanelFit& fit);
+
+/// The whole panel by row and column scales; no mean.
+PanelFit fit_row_column_panel(MatrixView<const float> x, const PanelGroups& groups, int iterations);
 
 }  // namespace btc

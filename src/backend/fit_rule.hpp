@@ -19,9 +19,13 @@ enum class FitRule {
   /// [arb_x] As arb, then mu and alpha for frozen signs in the metric of the panel's inputs.
   /// @see ARB-LLM Sec. 3.2
   kArbX,
+  /// [arb_rc] Row scales times column scales, no mean: w = alpha_r * alpha_c * B.
+  /// @see ARB-LLM Sec. 3.3
+  kArbRc,
 };
 
-inline constexpr std::array<std::string_view, 3> kFitRuleNames = {"arb", "plain", "arb_x"};
+inline constexpr std::array<std::string_view, 4> kFitRuleNames = {"arb", "plain", "arb_x",
+                                                                  "arb_rc"};
 
 /// How the first order of `arb` is solved (`binarize.solver`).
 enum class FitSolver {

@@ -5,17 +5,17 @@
 namespace btc {
 namespace {
 
-EntryScale entry_scale(const PanelScales& scales, std::size_t i, std::size_t g, std::size_t j) {
-  const float alpha = scales.alpha(i, g);
-  return {scales.alpha_col.empty() ? alpha : alpha * scales.alpha_col[j],
-          scales.mu.empty() ? 0.0F : scales.mu(i, g)};
+EntryScale entry_scale(const PanelScales& scales, std::size_t i, std::size_t g, std::size_t j,
+                       std::size_t width) {
+  return {scales.entry_alpha(i, g, j, width), scales.mu.empty() ? 0.0F : scales.mu(i, g)};
 }
 
 }  // namespace
 
-SalientScale salient_scale(const PanelScales& scales, std::size_t i, std::size_t s) {
+SalientScale salient_scale(const PanelScales& scales, std::size_t i, std::size_t s,
+                           std::size_t rank) {
   const std::size_t count = scales.salient_alpha.cols() / 2;
-  return {scales.salient_alpha(i, 2 * s), scales.salient_alpha(i, 2 * s + 1),
+  return {scales.plane_alpha(i, 2 * s, rank), scales.plane_alpha(i, 2 * s + 1, rank),
           scales.salient_mu.empty() ? 0.0F : scales.salient_mu[i * count + s]};
 }
 
@@ -29,10 +29,11 @@ Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& gro
     for (std::size_t j = 0; j < cols; ++j) {
       const std::uint8_t g = code.group(i, j);
       if (is_salient(g)) {
-        q(i, j) = salient_value(salient_scale(scales, i, salient_group(g)), code.signs.get(i, j),
-                                code.residual.get(i, rank++));
+        q(i, j) = salient_value(salient_scale(scales, i, salient_group(g), rank),
+                                code.signs.get(i, j), code.residual.get(i, rank));
+        ++rank;
       } else {
-        q(i, j) = entry_value(entry_scale(scales, i, g, j), code.signs.get(i, j));
+        q(i, j) = entry_value(entry_scale(scales, i, g, j, cols), code.signs.get(i, j));
       }
     }
     BTC_CHECK(rank == groups.salient.size(), "row ", i, " has ", rank, " salient entries of ",
@@ -53,11 +54,12 @@ PanelCode nearest_signs(MatrixView<const float> x, const PanelGroups& groups,
     for (std::size_t j = 0; j < x.cols(); ++j) {
       const float w = x(i, j);
       code.target(i, j) = w;
-      if (!is_salient(groups.group(i, j))) {
-        code.signs.set(i, j, entry_sign(w, entry_scale(scales, i, groups.group(i, j), j)));
+      const std::uint8_t g = groups.group(i, j);
+      if (!is_salient(g)) {
+        code.signs.set(i, j, entry_sign(w, entry_scale(scales, i, g, j, x.cols())));
         continue;
       }
-      const SalientScale scale = salient_scale(scales, i, salient_group(groups.group(i, j)));
+      const SalientScale scale = salient_scale(scales, i, salient_group(g), rank);
       const bool sign = salient_sign(w, scale);
       code.signs.set(i, j, sign);
       code.residual.set(i, rank++, salient_residual(w, scale, sign));

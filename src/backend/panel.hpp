@@ -4,9 +4,11 @@
 /// A panel of W is [n, k]. Every entry belongs to one group (scale and mean per row and group), or
 /// to a salient column (two sign planes, its own scales). Decoding an entry, in fp32 and this
 /// order:
-///   group g:   w = (alpha[i,g] * alpha_col[j]) * B + mu[i,g]
-///   salient entry of group s:   w = sa[i,s,0]*B + sa[i,s,1]*R + salient_mu[i,s]
-/// An absent alpha_col is 1, an absent mean is 0; B and R are +1 or -1.
+///   group g:   w = (alpha[i,g] * alpha_col[g,j]) * B + mu[i,g]
+///   salient entry of group s:
+///              w = (sa[i,s,0] * sc[s,0,r])*B + (sa[i,s,1] * sc[s,1,r])*R + salient_mu[i,s]
+/// r counts the salient columns. An absent alpha_col or sc (salient_alpha_col) is 1, an absent mean
+/// is 0; B and R are +1 or -1.
 
 #include <cstddef>
 #include <cstdint>
@@ -50,7 +52,27 @@ struct PanelScales {
   Matrix<float> mu;               ///< [n, G]
   Matrix<float> salient_alpha;    ///< [n, 2g]
   std::vector<float> salient_mu;  ///< [n, g], row by row
-  std::vector<float> alpha_col;   ///< [k], shared by the groups; 1 in salient columns
+  /// [k], shared by the groups, or [G, k], one for each; 1 in salient columns
+  std::vector<float> alpha_col;
+  std::vector<float> salient_alpha_col;  ///< [2g, K], of both planes of each salient group
+
+  /// alpha[i, g] * alpha_col[g, j]. @param width k
+  [[nodiscard]] float entry_alpha(std::size_t i, std::size_t g, std::size_t j,
+                                  std::size_t width) const {
+    if (alpha_col.empty()) {
+      return alpha(i, g);
+    }
+    const std::size_t row = alpha_col.size() == width ? 0 : g;
+    return alpha(i, g) * alpha_col[row * width + j];
+  }
+  /// Scale of a plane (2 s + 0 or 1 of salient group s) in the salient column of this rank.
+  [[nodiscard]] float plane_alpha(std::size_t i, std::size_t plane, std::size_t rank) const {
+    if (salient_alpha_col.empty()) {
+      return salient_alpha(i, plane);
+    }
+    const std::size_t columns = salient_alpha_col.size() / salient_alpha.cols();
+    return salient_alpha(i, plane) * salient_alpha_col[plane * columns + rank];
+  }
 };
 
 /// Signs chosen for a panel.

@@ -5,21 +5,35 @@
 
 namespace btc {
 
+double RefitBasis::column_scale(std::size_t g, std::size_t j, std::size_t width) const {
+  if (scales.alpha_col.empty()) {
+    return 1.0;
+  }
+  const std::size_t row = scales.alpha_col.size() == width ? 0 : g;
+  return static_cast<double>(scales.alpha_col[row * width + j]);
+}
+
+double RefitBasis::plane_scale(std::size_t plane, std::size_t rank) const {
+  const std::vector<float>& column = scales.salient_alpha_col;
+  return column.empty() ? 1.0 : static_cast<double>(column[plane * groups.salient.size() + rank]);
+}
+
 void RefitBasis::fill(std::size_t i, MatrixView<double> basis) const {
   std::size_t rank = 0;
   for (std::size_t j = 0; j < basis.cols(); ++j) {
     const std::uint8_t g = code.group(i, j);
     const auto sign = static_cast<double>(code.signs.sign(i, j));
     if (!is_salient(g)) {
-      const double column =
-          scales.alpha_col.empty() ? 1.0 : static_cast<double>(scales.alpha_col[j]);
-      basis(2 * std::size_t{g}, j) = sign * column;
+      basis(2 * std::size_t{g}, j) = sign * column_scale(g, j, basis.cols());
       basis(2 * std::size_t{g} + 1, j) = scales.mu.empty() ? 0.0 : 1.0;
     } else {
-      const std::size_t at = 2 * groups.count + 3 * salient_group(g);
-      basis(at, j) = sign;
-      basis(at + 1, j) = static_cast<double>(code.residual.sign(i, rank++));
+      const std::size_t s = salient_group(g);
+      const std::size_t at = 2 * groups.count + 3 * s;
+      basis(at, j) = sign * plane_scale(2 * s, rank);
+      basis(at + 1, j) =
+          static_cast<double>(code.residual.sign(i, rank)) * plane_scale(2 * s + 1, rank);
       basis(at + 2, j) = scales.salient_mu.empty() ? 0.0 : 1.0;
+      ++rank;
     }
   }
 }

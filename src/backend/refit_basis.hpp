@@ -20,6 +20,9 @@ struct RefitBasis {
   /// d q_ij / d unknown of row i, zero for absent terms.
   /// @param basis [unknowns, k], zeros on entry
   void fill(std::size_t i, MatrixView<double> basis) const;
+
+  [[nodiscard]] double column_scale(std::size_t g, std::size_t j, std::size_t width) const;
+  [[nodiscard]] double plane_scale(std::size_t plane, std::size_t rank) const;
 };
 
 /// Adds a solution to the scales of row i; absent terms stay absent.

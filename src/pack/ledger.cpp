@@ -15,7 +15,7 @@ struct SuffixCategory {
   std::string_view category;
 };
 /// Last part of a tensor's name; `weight` is decided by the whole name.
-constexpr std::array<SuffixCategory, 17> kSuffixes = {{{"indices", "signs"},
+constexpr std::array<SuffixCategory, 18> kSuffixes = {{{"indices", "signs"},
                                                        {"signs", "signs"},
                                                        {"residual_signs", "residual"},
                                                        {"codebook", "codebook"},
@@ -25,6 +25,7 @@ constexpr std::array<SuffixCategory, 17> kSuffixes = {{{"indices", "signs"},
                                                        {"salient_alpha", "scales"},
                                                        {"salient_mu", "scales"},
                                                        {"alpha_col", "column_scales"},
+                                                       {"salient_alpha_col", "column_scales"},
                                                        {"group_map", "group_map"},
                                                        {"group_map_rice", "group_map"},
                                                        {"group_map_row_bytes", "group_map"},

@@ -25,6 +25,9 @@ LinearLayout::LinearLayout(std::size_t n, std::size_t m, std::size_t k, const Pa
       panels(ceil_div(m, panel)),
       groups(format.groups),
       salient_groups(format.salient_groups),
+      column_scales(!format.column_scale        ? 0
+                    : format.group_column_scale ? format.groups
+                                                : 1),
       sub_vectors(
           format.vector_length == 0 ? 0 : ceil_div(m, narrow<std::size_t>(format.vector_length))),
       indices{n, sub_vectors, format.codebook_size, format.index_coding} {}
@@ -40,6 +43,12 @@ std::vector<std::int64_t> LinearLayout::salient_alpha_shape() const {
 }
 std::vector<std::int64_t> LinearLayout::salient_mu_shape() const {
   return {extent(rows), extent(panels), extent(salient_groups)};
+}
+std::vector<std::int64_t> LinearLayout::alpha_col_shape() const {
+  return {extent(column_scales), extent(cols - salient)};
+}
+std::vector<std::int64_t> LinearLayout::salient_alpha_col_shape() const {
+  return {extent(2 * salient_groups), extent(salient)};
 }
 std::vector<std::int64_t> LinearLayout::residual_shape() const {
   return {extent(rows), extent(ceil_div(salient, 8))};
@@ -99,6 +108,8 @@ void check_format(const PackedFormat& format, std::string_view origin) {
           (format.salient && format.salient_groups == format.groups && !format.rice_group_map),
       origin, ": ", format.salient_groups, " salient groups, expected 1, or ", format.groups,
       " where there are salient columns and a dense map");
+  BTC_REQUIRE(FormatError, format.column_scale || !format.group_column_scale, origin,
+              ": column scales of each group without column scales");
   BTC_REQUIRE(FormatError, !format.rice_group_map || format.groups == 2, origin,
               ": a Rice-coded group map with ", format.groups, " groups, expected 2");
 }

@@ -24,6 +24,7 @@ struct LinearLayout {
   std::size_t panels;          ///< p
   std::size_t groups;          ///< G
   std::size_t salient_groups;  ///< g
+  std::size_t column_scales;   ///< C, of each column that is not salient
   std::size_t sub_vectors;     ///< of a row; 0 without codec
   IndexStream indices;
 
@@ -31,12 +32,14 @@ struct LinearLayout {
   [[nodiscard]] std::size_t map_entries() const {
     return salient_groups > 1 ? cols : cols - salient;
   }
-  [[nodiscard]] std::vector<std::int64_t> sign_shape() const;           ///< [n, ceil(m / 8)]
-  [[nodiscard]] std::vector<std::int64_t> scale_shape() const;          ///< [n, p, G]
-  [[nodiscard]] std::vector<std::int64_t> salient_alpha_shape() const;  ///< [n, p, g, 2]
-  [[nodiscard]] std::vector<std::int64_t> salient_mu_shape() const;     ///< [n, p, g]
-  [[nodiscard]] std::vector<std::int64_t> residual_shape() const;       ///< [n, ceil(K / 8)]
-  [[nodiscard]] std::vector<std::int64_t> group_map_shape() const;      ///< dense map; G > 1
+  [[nodiscard]] std::vector<std::int64_t> sign_shape() const;               ///< [n, ceil(m / 8)]
+  [[nodiscard]] std::vector<std::int64_t> scale_shape() const;              ///< [n, p, G]
+  [[nodiscard]] std::vector<std::int64_t> salient_alpha_shape() const;      ///< [n, p, g, 2]
+  [[nodiscard]] std::vector<std::int64_t> salient_mu_shape() const;         ///< [n, p, g]
+  [[nodiscard]] std::vector<std::int64_t> alpha_col_shape() const;          ///< [C, e]
+  [[nodiscard]] std::vector<std::int64_t> salient_alpha_col_shape() const;  ///< [2g, K]
+  [[nodiscard]] std::vector<std::int64_t> residual_shape() const;           ///< [n, ceil(K / 8)]
+  [[nodiscard]] std::vector<std::int64_t> group_map_shape() const;          ///< dense map; G > 1
 };
 
 /// Columns that are not salient, ascending.

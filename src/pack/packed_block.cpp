@@ -70,8 +70,11 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
                  layout.panels * 2 * format.salient_groups);
   check_optional(name + ".salient_mu", linear.salient_mu, layout.salient > 0 && format.mean,
                  layout.rows, layout.panels * format.salient_groups);
-  BTC_CHECK(linear.alpha_col.size() == (format.column_scale ? layout.cols : 0), name, ": ",
+  BTC_CHECK(linear.alpha_col.size() == layout.column_scales * layout.cols, name, ": ",
             linear.alpha_col.size(), " column scales");
+  BTC_CHECK(linear.salient_alpha_col.size() ==
+                (format.group_column_scale ? 2 * format.salient_groups * layout.salient : 0),
+            name, ": ", linear.salient_alpha_col.size(), " column scales of salient columns");
 }
 
 /// The signs must be those that the indices stand for.
@@ -130,15 +133,22 @@ class LinearWriter {
 
  private:
   void write_column_scale() {
-    for (const std::uint32_t column : linear_.salient_columns) {
-      BTC_CHECK(linear_.alpha_col[column] == 1.0F, name_, ": salient column ", column,
-                " has a column scale of ", linear_.alpha_col[column]);
-    }
     std::vector<float> values;
-    for (const std::uint32_t column : kept_) {
-      values.push_back(linear_.alpha_col[column]);
+    for (std::size_t row = 0; row < layout_.column_scales; ++row) {
+      const auto scales = std::span(linear_.alpha_col).subspan(row * layout_.cols, layout_.cols);
+      for (const std::uint32_t column : linear_.salient_columns) {
+        BTC_CHECK(scales[column] == 1.0F, name_, ": salient column ", column,
+                  " has a column scale of ", scales[column]);
+      }
+      for (const std::uint32_t column : kept_) {
+        values.push_back(scales[column]);
+      }
     }
-    store_.add_halves(name_ + ".alpha_col", {1, narrow<std::int64_t>(kept_.size())}, values);
+    store_.add_halves(name_ + ".alpha_col", layout_.alpha_col_shape(), values);
+    if (!linear_.salient_alpha_col.empty()) {
+      store_.add_halves(name_ + ".salient_alpha_col", layout_.salient_alpha_col_shape(),
+                        linear_.salient_alpha_col);
+    }
   }
 
   void write_salient() {

@@ -28,10 +28,12 @@ struct PackedFormat {
   std::size_t panel = 0;           ///< 0: one panel = whole row
   std::size_t groups = 1;          ///< G
   bool mean = true;                ///< mu is stored
-  bool column_scale = false;       ///< alpha_col is stored
+  bool column_scale = false;       ///< alpha_col is stored, shared by the groups
   bool salient = true;             ///< salient columns may occur
   std::size_t salient_groups = 1;  ///< g, 1 or G: the entries of salient columns have groups too
   bool rice_group_map = false;     ///< sparse map, Rice-coded where that is smaller (G = 2 only)
+  /// with column_scale: one for each group, and for each plane of the salient columns
+  bool group_column_scale = false;
   bool operator==(const PackedFormat&) const = default;
 };
 

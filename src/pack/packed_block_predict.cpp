@@ -78,7 +78,9 @@ std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols
     add("salient_map", ceil_div(cols, 8));
   }
   add("scales", kHalf * halves);
-  add("column_scales", format.column_scale ? kHalf * (cols - layout.salient) : 0);
+  add("column_scales",
+      kHalf * (layout.column_scales * (cols - layout.salient) +
+               (format.group_column_scale ? 2 * format.salient_groups * layout.salient : 0)));
   add("group_map", group_map_bytes(layout, format, upper_group_share));
   add("shape", 2 * sizeof(std::int64_t));
   return totals_by_category(lines);

@@ -136,7 +136,7 @@ class LinearReader {
     read_signs(layout, codewords);
     read_salient(layout);
     const auto kept = kept_columns(linear_.salient_columns, linear_.cols);
-    read_column_scale(kept);
+    read_column_scale(layout, kept);
     read_groups(layout, kept);
     return std::move(linear_);
   }
@@ -224,15 +224,23 @@ class LinearReader {
         reader_.bits("residual_signs", layout.residual_shape(), layout.rows, layout.salient);
   }
 
-  void read_column_scale(const std::vector<std::uint32_t>& kept) {
+  void read_column_scale(const LinearLayout& layout, const std::vector<std::uint32_t>& kept) {
+    if (!format_.group_column_scale || layout.salient == 0) {
+      reader_.refuse("salient_alpha_col", "the format has none, or no column is salient");
+    } else {
+      linear_.salient_alpha_col =
+          reader_.halves("salient_alpha_col", layout.salient_alpha_col_shape());
+    }
     if (!format_.column_scale) {
       reader_.refuse("alpha_col", "the format has no column scales");
       return;
     }
-    const auto values = reader_.halves("alpha_col", {1, narrow<std::int64_t>(kept.size())});
-    linear_.alpha_col.assign(linear_.cols, 1.0F);
-    for (std::size_t e = 0; e < kept.size(); ++e) {
-      linear_.alpha_col[kept[e]] = values[e];
+    const auto values = reader_.halves("alpha_col", layout.alpha_col_shape());
+    linear_.alpha_col.assign(layout.column_scales * linear_.cols, 1.0F);
+    for (std::size_t row = 0; row < layout.column_scales; ++row) {
+      for (std::size_t e = 0; e < kept.size(); ++e) {
+        linear_.alpha_col[row * linear_.cols + kept[e]] = values[row * kept.size() + e];
+      }
     }
   }
 

@@ -16,6 +16,8 @@ using nlohmann::ordered_json;
 constexpr const char* kKey = "quantization_config";
 constexpr int kMaxDepth = 16;
 constexpr std::array<std::string_view, 2> kIndexCodingNames = {"fixed", "radix"};
+/// Value of `column_scale` where each group has its own.
+constexpr std::string_view kGroupColumnScale = "group";
 constexpr std::array<std::string_view, 2> kGroupMapNames = {"dense", "rice"};
 
 constexpr std::array<std::string_view, 3> kStoredCodecNames = {"none", "codebook", "linear_20_16"};
@@ -46,7 +48,11 @@ ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool ti
   config["panel"] = format.panel;
   config["scale_dtype"] = "F16";
   config["mean"] = format.mean;
-  config["column_scale"] = format.column_scale;
+  if (format.group_column_scale) {
+    config["column_scale"] = kGroupColumnScale;
+  } else {
+    config["column_scale"] = format.column_scale;
+  }
   config["salient"] = format.salient;
   config["residual"] = "raw";
   config["salient_groups"] = format.salient_groups;
@@ -149,7 +155,8 @@ PackedFormat read_format(StrictObject& config) {
   format.panel = config.integer("panel", kMaxInteger);
   only("scale_dtype", "F16");
   format.mean = config.flag("mean");
-  format.column_scale = config.flag("column_scale");
+  format.group_column_scale = config.at("column_scale") == kGroupColumnScale;
+  format.column_scale = format.group_column_scale || config.flag("column_scale");
   format.salient = config.flag("salient");
   only("residual", "raw");
   format.salient_groups = config.integer("salient_groups", kMaxSalientGroups);

@@ -28,8 +28,10 @@ PackedFormat packed_format(const BinarizeParams& binarize,
   const bool row = binarize.scales == ScaleLayout::kRow;
   format.panel = row ? 0 : panel_width(binarize, codebook);
   format.groups = narrow<std::size_t>(binarize.split_points + 1);
-  format.mean = !row;
-  format.column_scale = row;
+  const bool row_column = binarize.method == FitRule::kArbRc;
+  format.mean = !row && !row_column;
+  format.column_scale = row || row_column;
+  format.group_column_scale = row_column;
   format.salient = binarize.salient != SalientRule::kNone;
   format.salient_groups = binarize.salient_groups ? format.groups : 1;
   format.rice_group_map = binarize.split_rule == SplitRule::kFraction &&

@@ -48,16 +48,32 @@ void allocate_scales(const std::vector<PanelResult>& panels, std::size_t blocks,
     linear.mu = Matrix<float>(linear.rows, blocks * groups);
   }
   if (!panels.front().scales.alpha_col.empty()) {
-    linear.alpha_col.resize(linear.cols);
+    const PanelResult& first = panels.front();
+    const std::size_t rows = first.scales.alpha_col.size() / first.panel.width();
+    linear.alpha_col.resize(rows * linear.cols);
   }
   if (linear.salient_columns.empty()) {
     return;
   }
-  linear.salient_alpha = Matrix<float>(linear.rows, 2 * blocks * linear.salient_groups);
+  const std::size_t planes = 2 * linear.salient_groups;
+  linear.salient_alpha = Matrix<float>(linear.rows, planes * blocks);
+  const bool column = std::any_of(panels.begin(), panels.end(), [](const PanelResult& p) {
+    return !p.scales.salient_alpha_col.empty();
+  });
+  linear.salient_alpha_col.resize(column ? planes * linear.salient_columns.size() : 0);
   const bool mean = std::any_of(panels.begin(), panels.end(),
                                 [](const PanelResult& p) { return !p.scales.salient_mu.empty(); });
   if (mean) {
     linear.salient_mu = Matrix<float>(linear.rows, blocks * linear.salient_groups);
+  }
+}
+
+/// Rows of `from`, [rows, width], into those of `to` from column `at` on.
+void copy_column_scales(const std::vector<float>& from, std::size_t width, std::size_t at,
+                        std::size_t cols, std::vector<float>& to) {
+  for (std::size_t row = 0; width > 0 && row < from.size() / width; ++row) {
+    std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(row * width), width,
+                to.begin() + static_cast<std::ptrdiff_t>(row * cols + at));
   }
 }
 
@@ -83,6 +99,7 @@ void round_scales(Panel panel, PanelScales& scales) {
   round_matrix(panel, "salient alpha", scales.salient_alpha);
   round_row(panel, 0, "salient mu", scales.salient_mu);
   round_row(panel, 0, "alpha_col", scales.alpha_col);
+  round_row(panel, 0, "salient alpha_col", scales.salient_alpha_col);
 }
 
 QuantizedLinear assemble(const std::vector<PanelResult>& panels, std::size_t rows, std::size_t cols,
@@ -114,6 +131,9 @@ QuantizedLinear assemble(const std::vector<PanelResult>& panels, std::size_t row
     const PanelResult& p = panels[b];
     copy_bits(p.code.signs, p.panel.begin, linear.signs);
     copy_bits(p.code.residual, salient, linear.residual);
+    copy_column_scales(p.scales.alpha_col, p.panel.width(), p.panel.begin, cols, linear.alpha_col);
+    copy_column_scales(p.scales.salient_alpha_col, p.groups.salient.size(), salient,
+                       linear.salient_columns.size(), linear.salient_alpha_col);
     salient += p.groups.salient.size();
     if (vector_length > 0) {
       copy_columns(p.code.index, p.panel.begin / static_cast<std::size_t>(vector_length),
@@ -121,10 +141,6 @@ QuantizedLinear assemble(const std::vector<PanelResult>& panels, std::size_t row
     }
     if (linear.groups > 1) {
       copy_columns(p.code.group, p.panel.begin, linear.group);
-    }
-    if (!p.scales.alpha_col.empty()) {
-      std::copy(p.scales.alpha_col.begin(), p.scales.alpha_col.end(),
-                linear.alpha_col.begin() + static_cast<std::ptrdiff_t>(p.panel.begin));
     }
     if (b == 0 || !whole_row) {
       copy_scales(p.scales, b, linear);

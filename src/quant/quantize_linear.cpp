@@ -111,11 +111,8 @@ std::vector<float> importance(const HessianFactor& factor) {
 }
 
 void round_row_scales(std::size_t cols, const Settings& settings, RowScales& scales) {
-  PanelScales values{std::move(scales.alpha),
-                     {},
-                     std::move(scales.salient_alpha),
-                     {},
-                     std::move(scales.alpha_col)};
+  PanelScales values{std::move(scales.alpha),     {}, std::move(scales.salient_alpha), {},
+                     std::move(scales.alpha_col), {}};
   settings.round({0, cols}, values);
   scales = {std::move(values.alpha), std::move(values.salient_alpha), std::move(values.alpha_col)};
 }

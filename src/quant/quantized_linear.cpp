@@ -13,15 +13,15 @@ void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<floa
   for (std::size_t j = 0; j < linear.cols; ++j) {
     const std::size_t b = j / linear.panel;
     if (rank < linear.salient_columns.size() && linear.salient_columns[rank] == j) {
-      const std::size_t at = b * linear.salient_groups + salient_group_of(linear, i, j);
-      const SalientScale scale{linear.salient_alpha(i, 2 * at), linear.salient_alpha(i, 2 * at + 1),
-                               linear.salient_mu.empty() ? 0.0F : linear.salient_mu(i, at)};
+      const std::size_t s = salient_group_of(linear, i, j);
+      const SalientScale scale{
+          linear.plane_alpha(i, 2 * s, rank), linear.plane_alpha(i, 2 * s + 1, rank),
+          linear.salient_mu.empty() ? 0.0F : linear.salient_mu(i, b * linear.salient_groups + s)};
       q[j] = salient_value(scale, linear.signs.get(i, j), linear.residual.get(i, rank++));
       continue;
     }
     const std::size_t g = linear.group.empty() ? 0 : linear.group(i, j);
-    const float alpha = linear.alpha(i, b * linear.groups + g);
-    const EntryScale scale{linear.alpha_col.empty() ? alpha : alpha * linear.alpha_col[j],
+    const EntryScale scale{linear.entry_alpha(i, g, j),
                            linear.mu.empty() ? 0.0F : linear.mu(i, b * linear.groups + g)};
     q[j] = entry_value(scale, linear.signs.get(i, j));
   }
@@ -31,6 +31,18 @@ void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<floa
 
 std::size_t salient_group_of(const QuantizedLinear& linear, std::size_t i, std::size_t j) {
   return linear.salient_groups == 1 ? 0 : salient_group(linear.group(i, j));
+}
+
+float QuantizedLinear::entry_alpha(std::size_t i, std::size_t g, std::size_t j) const {
+  const float own = alpha(i, j / panel * groups + g);
+  return alpha_col.empty() ? own : own * alpha_col[(alpha_col.size() == cols ? 0 : g) * cols + j];
+}
+
+float QuantizedLinear::plane_alpha(std::size_t i, std::size_t plane, std::size_t rank) const {
+  const std::size_t planes = 2 * salient_groups;
+  const float own = salient_alpha(i, planes * (salient_columns[rank] / panel) + plane);
+  return salient_alpha_col.empty() ? own
+                                   : own * salient_alpha_col[plane * salient_columns.size() + rank];
 }
 
 Matrix<float> dequantize(const QuantizedLinear& linear) {

@@ -30,9 +30,15 @@ struct QuantizedLinear {
   Matrix<float> mu;                            ///< [n, p*G], empty: no mean
   Matrix<float> salient_alpha;                 ///< [n, p*2g], empty if K = 0
   Matrix<float> salient_mu;                    ///< [n, p*g], empty: no mean
-  std::vector<float> alpha_col;  ///< [m], 1 in salient columns; empty: no column scale
+  /// [m], or [G, m], one for each group; 1 in salient columns; empty: no column scale
+  std::vector<float> alpha_col;
+  std::vector<float> salient_alpha_col;  ///< [2g, K], of both planes of each group; empty: none
 
   [[nodiscard]] std::size_t panels() const { return ceil_div(cols, panel); }
+  /// alpha[i, b, g] * alpha_col[g, j] of an entry of group g.
+  [[nodiscard]] float entry_alpha(std::size_t i, std::size_t g, std::size_t j) const;
+  /// Scale of a plane of the salient column of this rank.
+  [[nodiscard]] float plane_alpha(std::size_t i, std::size_t plane, std::size_t rank) const;
   bool operator==(const QuantizedLinear&) const = default;
 };
 

@@ -12,10 +12,19 @@
 namespace btc {
 namespace {
 
-/// How the metric of fixed entries is binarized. In the published code arb_x does it as arb.
-FitParams metric_fit(const BinarizeParams& params) {
-  const bool plain = params.method == FitRule::kPlain;
-  return {plain ? FitRule::kPlain : FitRule::kArb, params.iterations};
+/// How the metric of fixed entries is binarized. In the published code arb_x does it as arb, and
+/// arb_rc without sweeps outside the salient columns.
+FitParams metric_fit(const BinarizeParams& params, bool salient) {
+  switch (params.method) {
+    case FitRule::kPlain:
+      return {FitRule::kPlain, params.iterations};
+    case FitRule::kArbRc:
+      return {FitRule::kArbRc, salient ? params.iterations : 0};
+    case FitRule::kArb:
+    case FitRule::kArbX:
+      break;
+  }
+  return {FitRule::kArb, params.iterations};
 }
 
 /// Reconstruction of group `g` of `metric`, added to `fixed`.
@@ -227,7 +236,7 @@ void split_greedily(ArbSession& session, Panel panel, const Matrix<float>& metri
       }
     }
     if (g > 1) {
-      fix_group(session, metric, upper, 1, metric_fit(params), state);
+      fix_group(session, metric, upper, 1, metric_fit(params, false), state);
     }
   }
 }
@@ -367,7 +376,7 @@ void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metr
                    Matrix<float>(metric.rows(), metric.cols())};
   if (!groups.salient.empty()) {
     const PanelGroups salient = ungrouped(metric.rows(), metric.cols(), groups.salient);
-    fix_group(session, metric, salient, kSalientGroup, metric_fit(params), state);
+    fix_group(session, metric, salient, kSalientGroup, metric_fit(params, true), state);
     if (params.salient_groups) {
       split_salient(session, metric, params, groups);
     }

@@ -12,8 +12,7 @@ namespace {
 EntryScale scale_of(const QuantizedLinear& linear, std::size_t i, std::size_t j) {
   const std::size_t group = linear.groups == 1 ? 0 : linear.group(i, j);
   const std::size_t column = j / linear.panel * linear.groups + group;
-  const float alpha_col = linear.alpha_col.empty() ? 1.0F : linear.alpha_col[j];
-  return {linear.alpha(i, column) * alpha_col, linear.mu.empty() ? 0.0F : linear.mu(i, column)};
+  return {linear.entry_alpha(i, group, j), linear.mu.empty() ? 0.0F : linear.mu(i, column)};
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ class GradientSums {
         mu_(linear.mu.cols()),
         salient_alpha_(linear.salient_alpha.cols()),
         salient_mu_(linear.salient_mu.cols()),
-        column_(linear.alpha_col.size()) {
+        column_(linear.alpha_col.size()),
+        salient_column_(linear.salient_alpha_col.size()) {
     result_.alpha.reserve(linear.alpha.size());
   }
 
@@ -44,18 +45,32 @@ class GradientSums {
       all.insert(all.end(), part->begin(), part->end());
     }
     append(column_, all);
+    append(salient_column_, all);
     return all;
   }
 
  private:
   void add_salient(std::size_t i, std::size_t j, std::size_t rank, double g) {
-    const std::size_t at =
-        j / linear_.panel * linear_.salient_groups + salient_group_of(linear_, i, j);
-    salient_alpha_[2 * at] += linear_.signs.get(i, j) ? g : -g;
-    salient_alpha_[2 * at + 1] += linear_.residual.get(i, rank) ? g : -g;
+    const std::size_t s = salient_group_of(linear_, i, j);
+    const std::size_t at = j / linear_.panel * linear_.salient_groups + s;
+    add_plane(i, at, 2 * s, rank, linear_.signs.get(i, j) ? g : -g);
+    add_plane(i, at, 2 * s + 1, rank, linear_.residual.get(i, rank) ? g : -g);
     if (!salient_mu_.empty()) {
       salient_mu_[at] += g;
     }
+  }
+
+  /// @param at scale of the salient group in its panel; @param plane 2 s + 0 or 1
+  void add_plane(std::size_t i, std::size_t at, std::size_t plane, std::size_t rank,
+                 double signed_g) {
+    const std::size_t scale = 2 * at + plane % 2;
+    if (salient_column_.empty()) {
+      salient_alpha_[scale] += signed_g;
+      return;
+    }
+    const std::size_t column = plane * linear_.salient_columns.size() + rank;
+    salient_alpha_[scale] += signed_g * static_cast<double>(linear_.salient_alpha_col[column]);
+    salient_column_[column] += signed_g * static_cast<double>(linear_.salient_alpha(i, scale));
   }
 
   void add_entry(std::size_t i, std::size_t j, double g) {
@@ -65,8 +80,9 @@ class GradientSums {
     if (column_.empty()) {
       alpha_[at] += signed_g;
     } else {
-      alpha_[at] += signed_g * static_cast<double>(linear_.alpha_col[j]);
-      column_[j] += signed_g * static_cast<double>(linear_.alpha(i, at));
+      const std::size_t column = (column_.size() == linear_.cols ? 0 : group) * linear_.cols + j;
+      alpha_[at] += signed_g * static_cast<double>(linear_.alpha_col[column]);
+      column_[column] += signed_g * static_cast<double>(linear_.alpha(i, at));
     }
     if (!mu_.empty()) {
       mu_[at] += g;
@@ -81,6 +97,7 @@ class GradientSums {
   const QuantizedLinear& linear_;
   std::vector<double> alpha_, mu_, salient_alpha_, salient_mu_;  // of the row
   std::vector<double> column_;
+  std::vector<double> salient_column_;
   struct {
     std::vector<float> alpha, mu, salient_alpha, salient_mu;
   } result_;
@@ -94,8 +111,8 @@ void append_magnitudes(const std::vector<float>& values, std::vector<float>& uni
 }  // namespace
 
 ScaleFields scale_fields(QuantizedLinear& linear) {
-  return {linear.alpha.values(), linear.mu.values(), linear.salient_alpha.values(),
-          linear.salient_mu.values(), linear.alpha_col};
+  return {linear.alpha.values(),      linear.mu.values(), linear.salient_alpha.values(),
+          linear.salient_mu.values(), linear.alpha_col,   linear.salient_alpha_col};
 }
 
 std::vector<float> scale_units(const QuantizedLinear& linear) {
@@ -110,11 +127,12 @@ std::vector<float> scale_units(const QuantizedLinear& linear) {
   }
   const std::size_t columns = units.size();
   append_magnitudes(linear.alpha_col, units);
-  if (!linear.alpha_col.empty()) {
+  for (std::size_t row = 0; row < linear.alpha_col.size(); row += linear.cols) {
     for (const std::uint32_t j : linear.salient_columns) {
-      units[columns + j] = 0;
+      units[columns + row + j] = 0;
     }
   }
+  append_magnitudes(linear.salient_alpha_col, units);
   return units;
 }
 

@@ -61,7 +61,8 @@ std::string draw_binarize(Dice& dice) {
   const std::size_t split_points = dice.between(0, 3);
   const std::string rule = dice.one_of({"search", "ratio2", "magnitude", "fraction"});
   const std::string scales = dice.one_of({"panel", "row"});
-  const std::string method = scales == "row" ? "arb" : dice.one_of({"arb", "plain", "arb_x"});
+  const std::string method =
+      scales == "row" ? "arb" : dice.one_of({"arb", "plain", "arb_x", "arb_rc"});
   const bool may_be_exact = scales == "panel" && method == "arb";
   const std::string salient = dice.one_of({"none", "search", "fraction"});
   const bool may_group =

@@ -31,7 +31,7 @@ struct Problem {
   Matrix<float> u;                   // [k, k] copy of U_CC
   Matrix<float> u_columns;           // its transpose
   std::vector<float> importance;     // [k]
-  std::vector<float> alpha_col;      // [k], ones if absent
+  Matrix<float> alpha_col;           // [G, k], ones if absent
   std::vector<std::size_t> salient;  // [k], rank among the salient columns, or none
   PanelCode& code;
 
@@ -53,7 +53,12 @@ Problem make_problem(Panel panel, MatrixView<const float> w, MatrixView<const fl
     }
     p.importance.push_back(1.0F / (p.u(j, j) * p.u(j, j)));
   }
-  p.alpha_col = scales.alpha_col.empty() ? std::vector<float>(k, 1.0F) : scales.alpha_col;
+  p.alpha_col = Matrix<float>(scales.alpha.cols(), k, 1.0F);
+  for (std::size_t g = 0; g < p.alpha_col.rows() && !scales.alpha_col.empty(); ++g) {
+    const std::size_t row = scales.alpha_col.size() == k ? 0 : g;
+    std::copy_n(scales.alpha_col.begin() + static_cast<std::ptrdiff_t>(row * k), k,
+                p.alpha_col.row(g).begin());
+  }
   p.salient.assign(k, Problem::kNone);
   for (std::size_t r = 0; r < groups.salient.size(); ++r) {
     p.salient[groups.salient[r]] = r;
@@ -192,11 +197,11 @@ class Strip {
     if (!regroups()) {
       return;
     }
-    const float column = p_.alpha_col[j];
     Lanes best;
     best.at.fill(std::numeric_limits<float>::infinity());
     std::array<std::uint32_t, kLanes> group{};
     for (std::size_t g = 0; g < group_alpha_.size(); ++g) {
+      const float column = p_.alpha_col(g, j);
 #pragma omp simd
       for (std::size_t l = 0; l < kLanes; ++l) {
         const EntryScale scale{group_alpha_[g][l] * column, group_mu_[g][l]};
@@ -220,7 +225,8 @@ class Strip {
     const float h = p_.importance[j];
     for (std::size_t l = 0; l < rows_; ++l) {
       const std::uint8_t g = p_.groups.group(first_ + l, j);
-      const SalientScale scale = salient_scale(p_.scales, first_ + l, salient_group(g));
+      const SalientScale scale =
+          salient_scale(p_.scales, first_ + l, salient_group(g), p_.salient[j]);
       alpha_[b][l] = scale.alpha;
       residual_alpha_[b][l] = scale.residual;
       mu_[b][l] = scale.mu;
@@ -243,10 +249,10 @@ class Strip {
   }
 
   void nearest_groups(std::size_t j, std::array<std::uint32_t, kLanes>& group) const {
-    const float column = p_.alpha_col[j];
     Lanes best;
     best.at.fill(std::numeric_limits<float>::infinity());
     for (std::size_t g = 0; g < group_alpha_.size(); ++g) {
+      const float column = p_.alpha_col(g, j);
 #pragma omp simd
       for (std::size_t l = 0; l < kLanes; ++l) {
         const EntryScale scale{group_alpha_[g][l] * column, group_mu_[g][l]};
@@ -276,19 +282,15 @@ class Strip {
     for (std::size_t l = 0; l < rows_; ++l) {
       p_.code.group(first_ + l, j) = static_cast<std::uint8_t>(group[l]);
     }
-    Lanes alpha = group_alpha_[0];
+    Lanes alpha;
     Lanes mu = group_mu_[0];
-    for (std::size_t g = 1; g < group_alpha_.size(); ++g) {
+    for (std::size_t g = 0; g < group_alpha_.size(); ++g) {
+      const float column = p_.alpha_col(g, j);
 #pragma omp simd
       for (std::size_t l = 0; l < kLanes; ++l) {
-        alpha[l] = group[l] == g ? group_alpha_[g][l] : alpha[l];
+        alpha[l] = group[l] == g ? group_alpha_[g][l] * column : alpha[l];
         mu[l] = group[l] == g ? group_mu_[g][l] : mu[l];
       }
-    }
-    const float column = p_.alpha_col[j];
-#pragma omp simd
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      alpha[l] = alpha[l] * column;
     }
     alpha_[b] = alpha;
     mu_[b] = mu;

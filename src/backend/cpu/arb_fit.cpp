@@ -196,6 +196,9 @@ std::size_t pack_group(std::span<const float> x, std::span<const std::uint8_t> g
 
 PanelFit CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& groups,
                             const FitParams& params) {
+  if (params.rule == FitRule::kArbRc) {
+    return fit_row_column_panel(x, groups, params.iterations);
+  }
   PanelFit result = empty_fit(x, groups, keeps_own_signs(params.rule));
   if (params.rule != FitRule::kArb || params.solver == FitSolver::kExact) {
     workers_->for_blocks(x.rows(), kTile, [&](std::size_t begin, std::size_t end) {

@@ -22,12 +22,11 @@ struct RowEncoder {
   }
   [[nodiscard]] float importance(std::size_t j) const { return 1.0F / (u_at(j, j) * u_at(j, j)); }
   [[nodiscard]] EntryScale entry(std::size_t g, std::size_t j) const {
-    const float alpha = scales.alpha(row, g);
-    return {scales.alpha_col.empty() ? alpha : alpha * scales.alpha_col[j],
+    return {scales.entry_alpha(row, g, j, panel.width()),
             scales.mu.empty() ? 0.0F : scales.mu(row, g)};
   }
-  [[nodiscard]] SalientScale salient(std::uint8_t g) const {
-    return salient_scale(scales, row, salient_group(g));
+  [[nodiscard]] SalientScale salient(std::size_t j, std::uint8_t g) const {
+    return salient_scale(scales, row, salient_group(g), residual[j]);
   }
 
   [[nodiscard]] bool regroups(std::size_t j) const {
@@ -66,12 +65,12 @@ struct RowEncoder {
   }
 
   [[nodiscard]] bool own_sign(std::size_t j, std::uint8_t g) const {
-    return is_salient(g) ? salient_sign(w[j], salient(g)) : entry_sign(w[j], entry(g, j));
+    return is_salient(g) ? salient_sign(w[j], salient(j, g)) : entry_sign(w[j], entry(g, j));
   }
 
   [[nodiscard]] float flip_cost(std::size_t j, std::uint8_t g) const {
     if (is_salient(g)) {
-      return salient_flip_cost(w[j], salient(g), importance(j));
+      return salient_flip_cost(w[j], salient(j, g), importance(j));
     }
     if (!regroups(j)) {
       return entry_flip_cost(w[j], entry(g, j), importance(j));
@@ -116,9 +115,9 @@ struct RowEncoder {
     if (!is_salient(g)) {
       return entry_value(entry(g, j), sign);
     }
-    const bool second = salient_residual(w[j], salient(g), sign);
+    const bool second = salient_residual(w[j], salient(j, g), sign);
     code.residual.set(row, residual[j], second);
-    return salient_value(salient(g), sign, second);
+    return salient_value(salient(j, g), sign, second);
   }
 
   void run(PanelCode& code) {

@@ -109,13 +109,16 @@ TEST_P(ArbSessionTest, EveryRuleFitsAsTheReferenceDoes) {
   Rng rng(22);
   const PanelGroups groups = random_groups(70, 40, 3, {3, 17, 30}, rng);
   const Matrix<float> gram = random_matrix(40, 40, rng);
-  for (const FitParams& params : {FitParams{FitRule::kPlain},
-                                  FitParams{FitRule::kArbX, 15, FitSolver::kIterative, gram.view()},
-                                  FitParams{FitRule::kArb, 15, FitSolver::kExact}}) {
+  for (const FitParams& params :
+       {FitParams{FitRule::kPlain},
+        FitParams{FitRule::kArbX, 15, FitSolver::kIterative, gram.view()},
+        FitParams{FitRule::kArbRc, 3}, FitParams{FitRule::kArb, 15, FitSolver::kExact}}) {
     const PanelFit fit = session_->fit(w_.view(), groups, params);
     const PanelFit expected = reference_session_->fit(w_.view(), groups, params);
     EXPECT_EQ(fit.scales.alpha, expected.scales.alpha);
     EXPECT_EQ(fit.scales.salient_alpha, expected.scales.salient_alpha);
+    EXPECT_EQ(fit.scales.alpha_col, expected.scales.alpha_col);
+    EXPECT_EQ(fit.scales.salient_alpha_col, expected.scales.salient_alpha_col);
     expect_equal(fit.code, expected.code);
   }
 }

@@ -58,6 +58,15 @@ PackedFormat linear_code_format(std::size_t panel, std::size_t groups) {
   return format;
 }
 
+PackedFormat row_column_format(std::size_t groups, std::size_t salient_groups) {
+  PackedFormat format = make_format(0, 0, CodebookScope::kModel, 128, groups);
+  format.mean = false;
+  format.column_scale = true;
+  format.group_column_scale = true;
+  format.salient_groups = salient_groups;
+  return format;
+}
+
 std::vector<Case> cases() {
   using Scope = CodebookScope;
   return {
@@ -86,6 +95,10 @@ std::vector<Case> cases() {
        5, 0.5},
       {"RowScalesFourGroups", row_format(make_format(0, 0, Scope::kModel, 0, 4), false), 0, 1},
       {"AllButThreeColumnsSalient", make_format(16, 7131, Scope::kModel, 128, 3), 50, 200},
+      {"RowTimesColumnScales", row_column_format(3, 1), 0, 9},
+      {"RowTimesColumnScalesNoSalient", row_column_format(2, 1), 0, 0},
+      {"RowTimesColumnScalesOneGroup", row_column_format(1, 1), 0, 4},
+      {"RowTimesColumnScalesSalientGroups", row_column_format(2, 2), 0, 9},
       {"PanelWiderThanTheLinear", make_format(16, 7131, Scope::kModel, 4096, 3), 50, 4},
   };
 }

@@ -103,11 +103,18 @@ inline QuantizedLinear random_linear(const RandomShape& shape, const PackedForma
     }
   }
   if (format.column_scale) {
-    linear.alpha_col.resize(shape.cols);
+    const std::size_t rows = format.group_column_scale ? format.groups : 1;
+    linear.alpha_col.resize(rows * shape.cols);
     fill_halves(linear.alpha_col, rng);
-    for (const std::uint32_t column : shape.salient) {
-      linear.alpha_col[column] = 1.0F;
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (const std::uint32_t column : shape.salient) {
+        linear.alpha_col[row * shape.cols + column] = 1.0F;
+      }
     }
+  }
+  if (format.group_column_scale) {
+    linear.salient_alpha_col.resize(2 * format.salient_groups * salient);
+    fill_halves(linear.salient_alpha_col, rng);
   }
   if (format.groups > 1) {
     fill_groups(linear, shape.upper_share, rng);

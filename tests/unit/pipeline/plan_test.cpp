@@ -112,6 +112,10 @@ TEST(PackedFormatOf, FollowsTheSettings) {
   EXPECT_FALSE(row.mean);
   EXPECT_EQ(row.index_coding, IndexCoding::kRadix);
   EXPECT_EQ(packed_format(row_config().binarize, std::nullopt).vector_length, 0);
+  BinarizeParams row_column;
+  row_column.method = FitRule::kArbRc;
+  EXPECT_TRUE(packed_format(row_column, std::nullopt).group_column_scale);
+  EXPECT_FALSE(packed_format(row_column, std::nullopt).mean);
 }
 
 }  // namespace

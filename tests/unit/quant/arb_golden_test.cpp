@@ -237,6 +237,9 @@ std::vector<GoldenCase> golden_cases() {
     cases.push_back({name, "arb-cgb", FitRule::kArb, 1, true});
     cases.push_back({name, "arb-x-p1", FitRule::kArbX, 1});
     cases.push_back({name, "arb-x-cgb", FitRule::kArbX, 1, true});
+    cases.push_back({name, "arb-rc-p1", FitRule::kArbRc, 1});
+    cases.push_back({name, "arb-rc-p2", FitRule::kArbRc, 2});
+    cases.push_back({name, "arb-rc-cgb", FitRule::kArbRc, 1, true});
   }
   return cases;
 }

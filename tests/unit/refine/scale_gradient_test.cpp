@@ -29,6 +29,14 @@ std::vector<Layout> layouts() {
       {"salient_groups",
        {.panel = 8, .groups = 2, .mean = true, .column_scale = false, .salient_groups = 2},
        {1, 2, 3, 9, 18}},
+      {"column_scales_of_each_group",
+       {.panel = 8,
+        .groups = 2,
+        .mean = false,
+        .column_scale = true,
+        .salient_groups = 2,
+        .group_column_scale = true},
+       {1, 2, 9, 18}},
       {"whole_rows_with_sparse_groups",
        {.panel = 0, .groups = 2, .mean = false, .column_scale = true, .salient = false},
        {}},
@@ -68,8 +76,8 @@ TEST_P(ScaleGradient, IsTheSlopeOfEveryScale) {
   const ScaleFields fields = scale_fields(linear_);
   ASSERT_EQ(gradient.size(), fields.size());
   std::size_t k = 0;
-  for (const auto& field :
-       {fields.alpha, fields.mu, fields.salient_alpha, fields.salient_mu, fields.alpha_col}) {
+  for (const auto& field : {fields.alpha, fields.mu, fields.salient_alpha, fields.salient_mu,
+                            fields.alpha_col, fields.salient_alpha_col}) {
     for (float& value : field) {
       const float start = value;
       value = start + 0.5F;
@@ -91,7 +99,8 @@ TEST_P(ScaleGradient, HasAUnitForEveryScale) {
     EXPECT_EQ(units[linear_.alpha.size() + 1], units[1]);
   }
   if (!linear_.alpha_col.empty()) {
-    const std::size_t columns = units.size() - linear_.cols;
+    const std::size_t columns =
+        units.size() - linear_.alpha_col.size() - linear_.salient_alpha_col.size();
     EXPECT_EQ(units[columns + 3], std::fabs(linear_.alpha_col[3]));
     for (const std::uint32_t j : linear_.salient_columns) {
       EXPECT_EQ(units[columns + j], 0);
