@@ -54,6 +54,8 @@ constexpr auto kBinarizeFields = [](auto& map, BinarizeParams& binarize) {
   map.flag("salient_groups", binarize.salient_groups);
   map.choice("scales", binarize.scales, kScaleLayoutNames);
   map.choice("rounding", binarize.rounding, kScaleRoundingNames);
+  map.choice("uniform", binarize.uniform, kUniformRuleNames);
+  map.integer("uniform_bits", binarize.uniform_bits, IntegerRange{.low = 2, .high = 8});
   map.choice("compensation", binarize.compensation, kCompensationNames);
   map.integer("panel", binarize.panel, IntegerRange{.low = 1, .high = 1 << 20});
   map.number("damping", binarize.damping, NumberRange{});

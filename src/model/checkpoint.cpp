@@ -1,6 +1,7 @@
 #include "model/checkpoint.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -122,6 +123,23 @@ void check_tensor(const std::vector<SafetensorsFile>& shards, const ExpectedTens
   }
 }
 
+constexpr std::array<std::string_view, 2> kColumnTensors = {".wscale", ".wbias"};
+
+/// Scale and mean of the columns, of a Linear that has either.
+void check_binary(const std::vector<SafetensorsFile>& shards, const std::string& linear,
+                  std::int64_t columns, Problems& problems) {
+  const bool any = std::ranges::any_of(kColumnTensors, [&](std::string_view suffix) {
+    return find_tensor(shards, concat(linear, suffix)) != nullptr;
+  });
+  for (std::size_t i = 0; any && i < kColumnTensors.size(); ++i) {
+    const std::string name = concat(linear, kColumnTensors.at(i));
+    const TensorView* tensor = find_tensor(shards, name);
+    const bool row = tensor != nullptr && tensor->shape == std::vector<std::int64_t>{1, columns};
+    check_tensor(shards, {name, row ? tensor->shape : std::vector<std::int64_t>{columns}},
+                 problems);
+  }
+}
+
 /// @throws InputError with every problem; a long list is cut
 void throw_problems(const fs::path& directory, const Problems& problems) {
   constexpr std::size_t kShown = 50;
@@ -167,6 +185,10 @@ std::unique_ptr<Checkpoint> Checkpoint::open(const fs::path& directory) {
       for (const ExpectedTensor& tensor : block_tensors(config, block)) {
         check_tensor(shards, tensor, problems);
       }
+      for (const LinearKind kind : kLinearKinds) {
+        check_binary(shards, linear_name(block, kind),
+                     narrow<std::int64_t>(linear_shape(config, kind)[1]), problems);
+      }
     }
   }
   throw_problems(directory, problems);
@@ -185,6 +207,20 @@ std::vector<float> Checkpoint::values(const std::string& name, int block) const 
   return result;
 }
 
+bool Checkpoint::is_binary(const std::string& linear) const {
+  return find_tensor(shards_, concat(linear, kColumnTensors[0])) != nullptr;
+}
+
+void Checkpoint::apply_signs(const std::string& linear, int block, Matrix<float>& weight) const {
+  const std::vector<float> scale = values(concat(linear, kColumnTensors[0]), block);
+  const std::vector<float> mean = values(concat(linear, kColumnTensors[1]), block);
+  for (std::size_t i = 0; i < weight.rows(); ++i) {
+    for (std::size_t j = 0; j < weight.cols(); ++j) {
+      weight(i, j) = (weight(i, j) >= 0.0F ? scale[j] : -scale[j]) + mean[j];
+    }
+  }
+}
+
 BlockWeights Checkpoint::load_block(int block) const {
   BTC_CHECK(block >= 0 && block < config_.blocks, "block ", block, " of ", config_.blocks);
   BlockWeights weights;
@@ -194,6 +230,9 @@ BlockWeights Checkpoint::load_block(int block) const {
     Matrix<float>& linear = weights.linear.at(index_of(kind));
     linear = Matrix<float>(n, m);
     linear.values() = values(name + ".weight", block);
+    if (is_binary(name)) {
+      apply_signs(name, block, linear);
+    }
     if (config_.bias.at(index_of(kind))) {
       weights.bias.at(index_of(kind)) = values(name + ".bias", block);
     }
@@ -237,6 +276,12 @@ std::string Checkpoint::fingerprint(int block) const {
   }
   std::vector<ExpectedTensor> tensors =
       block < 0 ? outer_tensors(config_) : block_tensors(config_, block);
+  for (const LinearKind kind : kLinearKinds) {
+    const std::string linear = linear_name(block, kind);
+    for (std::size_t i = 0; block >= 0 && is_binary(linear) && i < kColumnTensors.size(); ++i) {
+      tensors.push_back({concat(linear, kColumnTensors.at(i)), {}});
+    }
+  }
   std::sort(tensors.begin(), tensors.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   std::string text;

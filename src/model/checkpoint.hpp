@@ -36,6 +36,11 @@ class Checkpoint final : public ModelSource {
 
  private:
   Checkpoint(ModelConfig config, std::vector<SafetensorsFile> shards);
+  /// Whether a Linear is stored as latent weights with `wscale` and `wbias` per input column
+  /// (FBI-LLM): its weight is then wscale[j] * sign(latent) + wbias[j], sign(0) = +1.
+  [[nodiscard]] bool is_binary(const std::string& linear) const;
+  /// Turns latent weights into the weights that they stand for.
+  void apply_signs(const std::string& linear, int block, Matrix<float>& weight) const;
   /// A whole tensor as fp32, checked to be finite; `block` (-1: none) is for the message.
   [[nodiscard]] std::vector<float> values(const std::string& name, int block) const;
 

@@ -15,8 +15,11 @@ struct SuffixCategory {
   std::string_view category;
 };
 /// Last part of a tensor's name; `weight` is decided by the whole name.
-constexpr std::array<SuffixCategory, 18> kSuffixes = {{{"indices", "signs"},
+constexpr std::array<SuffixCategory, 21> kSuffixes = {{{"indices", "signs"},
                                                        {"signs", "signs"},
+                                                       {"levels", "signs"},
+                                                       {"zeros", "scales"},
+                                                       {"mu_col", "column_scales"},
                                                        {"residual_signs", "residual"},
                                                        {"codebook", "codebook"},
                                                        {"codebook_size", "codebook"},

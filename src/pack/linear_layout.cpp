@@ -28,12 +28,16 @@ LinearLayout::LinearLayout(std::size_t n, std::size_t m, std::size_t k, const Pa
       column_scales(!format.column_scale        ? 0
                     : format.group_column_scale ? format.groups
                                                 : 1),
+      level_bits(static_cast<std::size_t>(format.level_bits)),
       sub_vectors(
           format.vector_length == 0 ? 0 : ceil_div(m, narrow<std::size_t>(format.vector_length))),
       indices{n, sub_vectors, format.codebook_size, format.index_coding} {}
 
 std::vector<std::int64_t> LinearLayout::sign_shape() const {
   return {extent(rows), extent(ceil_div(cols, 8))};
+}
+std::vector<std::int64_t> LinearLayout::level_shape(std::size_t count) const {
+  return {extent(rows), extent(ceil_div(count * level_bits, 8))};
 }
 std::vector<std::int64_t> LinearLayout::scale_shape() const {
   return {extent(rows), extent(panels), extent(groups)};
@@ -93,6 +97,14 @@ void check_format(const PackedFormat& format, std::string_view origin) {
   const std::size_t limit = v == 0 ? 0 : std::min(kMaxCodebook, std::size_t{1} << v);
   BTC_REQUIRE(FormatError, format.codebook_size <= limit && (v == 0) == (format.codebook_size == 0),
               origin, ": codebook_size ", format.codebook_size, ", expected 1..", limit);
+  BTC_REQUIRE(FormatError,
+              format.level_bits == 0 || (format.level_bits >= 2 && format.level_bits <= 8), origin,
+              ": level_bits ", format.level_bits, ", expected 2..8");
+  const bool plain = format.groups == 1 && !format.salient && !format.mean;
+  BTC_REQUIRE(FormatError, format.level_bits == 0 || (plain && v == 0 && !format.column_scale),
+              origin, ": uniform levels with groups, salient columns, means or column scales");
+  BTC_REQUIRE(FormatError, !format.column_mean || (plain && format.column_scale), origin,
+              ": column means with groups, salient columns or means, or without column scales");
   const bool linear_code = v == kLinearCodeLength && format.scope == CodebookScope::kModel &&
                            format.codebook_size == std::size_t{1} << kLinearCodeFree;
   BTC_REQUIRE(FormatError, format.codec == Codec::kLearned || linear_code, origin,
@@ -115,6 +127,9 @@ void check_format(const PackedFormat& format, std::string_view origin) {
 }
 
 double nominal_bits(const PackedFormat& format) {
+  if (format.level_bits > 0) {
+    return format.level_bits;
+  }
   return format.vector_length == 0
              ? 1.0
              : std::log2(static_cast<double>(format.codebook_size)) / format.vector_length;

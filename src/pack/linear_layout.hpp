@@ -25,6 +25,7 @@ struct LinearLayout {
   std::size_t groups;          ///< G
   std::size_t salient_groups;  ///< g
   std::size_t column_scales;   ///< C, of each column that is not salient
+  std::size_t level_bits;      ///< 0: signs
   std::size_t sub_vectors;     ///< of a row; 0 without codec
   IndexStream indices;
 
@@ -32,7 +33,9 @@ struct LinearLayout {
   [[nodiscard]] std::size_t map_entries() const {
     return salient_groups > 1 ? cols : cols - salient;
   }
-  [[nodiscard]] std::vector<std::int64_t> sign_shape() const;               ///< [n, ceil(m / 8)]
+  [[nodiscard]] std::vector<std::int64_t> sign_shape() const;  ///< [n, ceil(m / 8)]
+  /// [rows, ceil(count * bits / 8)], for the levels of a row or the zeros of its panels
+  [[nodiscard]] std::vector<std::int64_t> level_shape(std::size_t count) const;
   [[nodiscard]] std::vector<std::int64_t> scale_shape() const;              ///< [n, p, G]
   [[nodiscard]] std::vector<std::int64_t> salient_alpha_shape() const;      ///< [n, p, g, 2]
   [[nodiscard]] std::vector<std::int64_t> salient_mu_shape() const;         ///< [n, p, g]

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "pack/group_map.hpp"
+#include "pack/levels.hpp"
 #include "pack/linear_layout.hpp"
 #include "pack/tensor_store.hpp"
 
@@ -57,7 +58,12 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
   BTC_CHECK(std::is_sorted(salient.begin(), salient.end(), std::less_equal<>()) &&
                 (salient.empty() || salient.back() < linear.cols),
             name, ": salient columns are not ascending below ", linear.cols);
-  check_matrix(name + ".signs", linear.signs.rows(), linear.signs.cols(), layout.rows, layout.cols);
+  const bool levels = format.level_bits > 0;
+  BTC_CHECK(linear.level_bits == format.level_bits, name, ": levels of ", linear.level_bits,
+            " bits, format has ", format.level_bits);
+  check_optional(name + ".signs", linear.signs, !levels, layout.rows, layout.cols);
+  check_optional(name + ".level", linear.level, levels, layout.rows, layout.cols);
+  check_optional(name + ".zero", linear.zero, levels, layout.rows, layout.panels);
   check_optional(name + ".index", linear.index, format.vector_length > 0, layout.rows,
                  layout.sub_vectors);
   check_optional(name + ".group", linear.group, format.groups > 1, layout.rows, layout.cols);
@@ -75,6 +81,8 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
   BTC_CHECK(linear.salient_alpha_col.size() ==
                 (format.group_column_scale ? 2 * format.salient_groups * layout.salient : 0),
             name, ": ", linear.salient_alpha_col.size(), " column scales of salient columns");
+  BTC_CHECK(linear.mu_col.size() == (format.column_mean ? layout.cols : 0), name, ": ",
+            linear.mu_col.size(), " column means");
 }
 
 /// The signs must be those that the indices stand for.
@@ -113,6 +121,11 @@ class LinearWriter {
     if (format_.vector_length > 0) {
       store_.add_bytes(name_ + ".indices", index_shape(layout_.indices),
                        encode_indices(linear_.index, layout_.indices));
+    } else if (format_.level_bits > 0) {
+      store_.add_bytes(name_ + ".levels", layout_.level_shape(layout_.cols),
+                       encode_levels(linear_.level, layout_.level_bits));
+      store_.add_bytes(name_ + ".zeros", layout_.level_shape(layout_.panels),
+                       encode_levels(linear_.zero, layout_.level_bits));
     } else {
       store_.add_bytes(name_ + ".signs", layout_.sign_shape(), linear_.signs.bytes());
     }
@@ -122,6 +135,9 @@ class LinearWriter {
     }
     if (format_.column_scale) {
       write_column_scale();
+    }
+    if (format_.column_mean) {
+      store_.add_halves(name_ + ".mu_col", {1, narrow<std::int64_t>(layout_.cols)}, linear_.mu_col);
     }
     if (layout_.salient > 0) {
       write_salient();

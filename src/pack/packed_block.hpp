@@ -31,6 +31,8 @@ struct PackedFormat {
   bool column_scale = false;       ///< alpha_col is stored, shared by the groups
   bool salient = true;             ///< salient columns may occur
   std::size_t salient_groups = 1;  ///< g, 1 or G: the entries of salient columns have groups too
+  bool column_mean = false;        ///< mu_col is stored; without salient columns
+  int level_bits = 0;              ///< uniform levels of this many bits, no signs; 0: signs
   bool rice_group_map = false;     ///< sparse map, Rice-coded where that is smaller (G = 2 only)
   /// with column_scale: one for each group, and for each plane of the salient columns
   bool group_column_scale = false;

@@ -65,7 +65,12 @@ std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols
     }
   };
   const bool codec = format.vector_length > 0;
-  add("signs", elements(codec ? index_shape(layout.indices) : layout.sign_shape()));
+  if (format.level_bits > 0) {
+    add("signs", elements(layout.level_shape(cols)));
+    add("scales", elements(layout.level_shape(layout.panels)));
+  } else {
+    add("signs", elements(codec ? index_shape(layout.indices) : layout.sign_shape()));
+  }
   if (stores_codebook(format) && format.scope == CodebookScope::kLinear) {
     add("codebook",
         codebook_bytes(format.codebook_size, format.vector_length) + sizeof(std::int64_t));
@@ -81,6 +86,7 @@ std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols
   add("column_scales",
       kHalf * (layout.column_scales * (cols - layout.salient) +
                (format.group_column_scale ? 2 * format.salient_groups * layout.salient : 0)));
+  add("column_scales", format.column_mean ? kHalf * cols : 0);
   add("group_map", group_map_bytes(layout, format, upper_group_share));
   add("shape", 2 * sizeof(std::int64_t));
   return totals_by_category(lines);

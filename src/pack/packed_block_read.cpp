@@ -8,6 +8,7 @@
 #include "io/format_version.hpp"
 #include "pack/bit_stream.hpp"
 #include "pack/group_map.hpp"
+#include "pack/levels.hpp"
 #include "pack/linear_layout.hpp"
 #include "pack/packed_block.hpp"
 #include "pack/tensor_store.hpp"
@@ -126,6 +127,7 @@ class LinearReader {
     linear_.groups = format_.groups;
     linear_.salient_groups = format_.salient_groups;
     linear_.vector_length = format_.vector_length;
+    linear_.level_bits = format_.level_bits;
     const std::size_t scales = layout.panels * layout.groups;
     linear_.alpha = halves("alpha", layout.scale_shape(), scales);
     if (format_.mean) {
@@ -133,10 +135,18 @@ class LinearReader {
     } else {
       reader_.refuse("mu", "the format has no means");
     }
-    read_signs(layout, codewords);
+    if (format_.level_bits > 0) {
+      read_levels(layout);
+    } else {
+      for (const char* field : {"levels", "zeros"}) {
+        reader_.refuse(field, "the format has no uniform levels");
+      }
+      read_signs(layout, codewords);
+    }
     read_salient(layout);
     const auto kept = kept_columns(linear_.salient_columns, linear_.cols);
     read_column_scale(layout, kept);
+    read_column_mean();
     read_groups(layout, kept);
     return std::move(linear_);
   }
@@ -182,6 +192,19 @@ class LinearReader {
     if (linear_.salient_columns.empty()) {
       reader_.refuse("salient_columns", "no bit of it is set");
     }
+  }
+
+  void read_levels(const LinearLayout& layout) {
+    for (const char* field : {"indices", "signs"}) {
+      reader_.refuse(field, "the format has uniform levels");
+    }
+    const auto read = [&](const char* field, std::size_t count) {
+      const TensorView& tensor = reader_.at(field, DType::kU8, layout.level_shape(count));
+      return decode_levels(tensor.bytes, layout.rows, count, layout.level_bits,
+                           reader_.origin(tensor));
+    };
+    linear_.level = read("levels", layout.cols);
+    linear_.zero = read("zeros", layout.panels);
   }
 
   void read_signs(const LinearLayout& layout, const std::vector<Pattern>* codewords) {
@@ -242,6 +265,14 @@ class LinearReader {
         linear_.alpha_col[row * linear_.cols + kept[e]] = values[row * kept.size() + e];
       }
     }
+  }
+
+  void read_column_mean() {
+    if (!format_.column_mean) {
+      reader_.refuse("mu_col", "the format has no column means");
+      return;
+    }
+    linear_.mu_col = reader_.halves("mu_col", {1, narrow<std::int64_t>(linear_.cols)});
   }
 
   void read_groups(const LinearLayout& layout, const std::vector<std::uint32_t>& kept) {

@@ -20,9 +20,13 @@ constexpr std::array<std::string_view, 2> kIndexCodingNames = {"fixed", "radix"}
 constexpr std::string_view kGroupColumnScale = "group";
 constexpr std::array<std::string_view, 2> kGroupMapNames = {"dense", "rice"};
 
-constexpr std::array<std::string_view, 3> kStoredCodecNames = {"none", "codebook", "linear_20_16"};
+constexpr std::array<std::string_view, 4> kStoredCodecNames = {"none", "codebook", "linear_20_16",
+                                                               "uniform"};
 
 std::string_view codec_name(const PackedFormat& format) {
+  if (format.level_bits > 0) {
+    return kStoredCodecNames[3];
+  }
   if (format.vector_length == 0) {
     return kStoredCodecNames[0];
   }
@@ -42,6 +46,9 @@ ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool ti
     }
     config["index_coding"] = kIndexCodingNames.at(static_cast<std::size_t>(format.index_coding));
   }
+  if (format.level_bits > 0) {
+    config["level_bits"] = format.level_bits;
+  }
   config["layout"] = "dense";
   config["split_points"] = format.groups - 1;
   config["group_map"] = kGroupMapNames.at(format.rice_group_map ? 1 : 0);
@@ -52,6 +59,9 @@ ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool ti
     config["column_scale"] = kGroupColumnScale;
   } else {
     config["column_scale"] = format.column_scale;
+  }
+  if (format.column_mean) {
+    config["column_mean"] = true;
   }
   config["salient"] = format.salient;
   config["residual"] = "raw";
@@ -82,6 +92,7 @@ class StrictObject {
     BTC_REQUIRE(FormatError, entry != object_.end(), origin_, ": ", key, " is missing");
     return *entry;
   }
+  [[nodiscard]] bool has(const char* key) const { return object_.contains(key); }
   std::string text(const char* key) {
     const ordered_json& value = at(key);
     BTC_REQUIRE(FormatError, value.is_string(), origin_, ": ", key, ": got ", value.dump(),
@@ -139,7 +150,9 @@ PackedFormat read_format(StrictObject& config) {
   only("quant_method", "btc");
   only("format", kPackedFormatName);
   const std::size_t codec = config.choice("codec", kStoredCodecNames);
-  if (codec > 0) {
+  if (codec == 3) {
+    format.level_bits = static_cast<int>(config.integer("level_bits", 8));
+  } else if (codec > 0) {
     format.codec = codec == 1 ? Codec::kLearned : Codec::kLinear2016;
     format.vector_length = static_cast<int>(config.integer("vector_length", kMaxVectorLength));
     format.codebook_size = config.integer("codebook_size", kMaxInteger);
@@ -157,6 +170,7 @@ PackedFormat read_format(StrictObject& config) {
   format.mean = config.flag("mean");
   format.group_column_scale = config.at("column_scale") == kGroupColumnScale;
   format.column_scale = format.group_column_scale || config.flag("column_scale");
+  format.column_mean = config.has("column_mean") && config.flag("column_mean");
   format.salient = config.flag("salient");
   only("residual", "raw");
   format.salient_groups = config.integer("salient_groups", kMaxSalientGroups);

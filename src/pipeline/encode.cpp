@@ -25,11 +25,14 @@ PackedFormat packed_format(const BinarizeParams& binarize,
     format.scope = codebook->scope;
     format.index_coding = index_coding_for(format.codebook_size);
   }
-  const bool row = binarize.scales == ScaleLayout::kRow;
+  const bool row = binarize.scales != ScaleLayout::kPanel;
+  const bool uniform = binarize.uniform != UniformRule::kNone;
   format.panel = row ? 0 : panel_width(binarize, codebook);
   format.groups = narrow<std::size_t>(binarize.split_points + 1);
   const bool row_column = binarize.method == FitRule::kArbRc;
-  format.mean = !row && !row_column;
+  format.mean = !row && !uniform && !row_column;
+  format.column_mean = binarize.scales == ScaleLayout::kGiven;
+  format.level_bits = uniform ? binarize.uniform_bits : 0;
   format.column_scale = row || row_column;
   format.group_column_scale = row_column;
   format.salient = binarize.salient != SalientRule::kNone;

@@ -47,6 +47,29 @@ void check_binarize(const BinarizeParams& p) {
               ", expected less than 1");
 }
 
+/// Layouts that know neither groups nor salient columns.
+void check_plain_layout(const BinarizeParams& p, std::string_view why) {
+  BTC_REQUIRE(ConfigError, p.split_points == 0, "binarize.split_points: got ", p.split_points,
+              ", expected 0 with ", why);
+  BTC_REQUIRE(ConfigError, p.salient == SalientRule::kNone, "binarize.salient: expected none with ",
+              why);
+}
+
+void check_layout(const BinarizeParams& p, const std::optional<CodebookParams>& codebook) {
+  if (p.scales == ScaleLayout::kGiven) {
+    check_plain_layout(p, "scales: given");
+  }
+  if (p.uniform == UniformRule::kNone) {
+    return;
+  }
+  check_plain_layout(p, "uniform levels");
+  BTC_REQUIRE(ConfigError, p.scales == ScaleLayout::kPanel,
+              "binarize.scales: expected panel with uniform levels");
+  BTC_REQUIRE(ConfigError, p.uniform_bits >= 2 && p.uniform_bits <= 8,
+              "binarize.uniform_bits: got ", p.uniform_bits, ", expected 2..8");
+  BTC_REQUIRE(ConfigError, !codebook, "codebook: expected none with uniform levels");
+}
+
 std::size_t linear_code_size(const CodebookParams& params) {
   BTC_REQUIRE(ConfigError, params.vector_length == kLinearCodeLength,
               "codebook.vector_length: got ", params.vector_length, ", expected ",
@@ -105,6 +128,7 @@ std::size_t panel_width(const BinarizeParams& binarize,
 
 void check_params(const BinarizeParams& binarize, const std::optional<CodebookParams>& codebook) {
   check_binarize(binarize);
+  check_layout(binarize, codebook);
   if (!codebook) {
     return;
   }

@@ -21,9 +21,14 @@ inline constexpr std::array<std::string_view, 4> kSplitRuleNames = {"search", "r
 enum class SalientRule { kNone, kSearch, kFraction };
 inline constexpr std::array<std::string_view, 3> kSalientRuleNames = {"none", "search", "fraction"};
 
-/// Who shares a scale: a row of a panel, or a whole row (plus one factor per column).
-enum class ScaleLayout { kPanel, kRow };
-inline constexpr std::array<std::string_view, 2> kScaleLayoutNames = {"panel", "row"};
+/// Who shares a scale: a row of a panel, or a whole row (plus one factor per column); or the
+/// weights are binary already, with one scale and one mean per column, as in FBI-LLM checkpoints.
+enum class ScaleLayout { kPanel, kRow, kGiven };
+inline constexpr std::array<std::string_view, 3> kScaleLayoutNames = {"panel", "row", "given"};
+
+/// Uniform levels instead of signs: round to nearest, or GPTQ.
+enum class UniformRule { kNone, kRtn, kGptq };
+inline constexpr std::array<std::string_view, 3> kUniformRuleNames = {"none", "rtn", "gptq"};
 
 /// When scales become fp16 values: panel by panel, so that later weights absorb the rounding, or
 /// after the last panel, as published code does that never rounds.
@@ -47,6 +52,8 @@ struct BinarizeParams {
   bool salient_groups = false;               ///< the salient entries are split into groups as well
   ScaleLayout scales = ScaleLayout::kPanel;  ///< `row` has its own fit and needs method arb
   ScaleRounding rounding = ScaleRounding::kPanel;
+  UniformRule uniform = UniformRule::kNone;  ///< a comparator: no groups, salient columns, codebook
+  int uniform_bits = 3;                      ///< of a level, with `uniform`; 2..8
   Compensation compensation = Compensation::kSequential;
   int panel = 128;        ///< columns; cut to a multiple of the vector length
   double damping = 0.01;  ///< lambda in units of mean(diag H)

@@ -4,10 +4,12 @@
 #include <cmath>
 
 #include "common/half.hpp"
+#include "quant/given.hpp"
 #include "quant/panel_result.hpp"
 #include "quant/row_scales.hpp"
 #include "quant/saliency.hpp"
 #include "quant/split_points.hpp"
+#include "quant/uniform.hpp"
 
 namespace btc {
 namespace {
@@ -21,7 +23,8 @@ struct Settings {
   const std::optional<std::vector<std::uint32_t>>& salient;
   Backend& backend;
 
-  [[nodiscard]] bool whole_row() const { return binarize.scales == ScaleLayout::kRow; }
+  [[nodiscard]] bool whole_row() const { return binarize.scales != ScaleLayout::kPanel; }
+  [[nodiscard]] bool given() const { return binarize.scales == ScaleLayout::kGiven; }
   /// Columns decided together: the vector length, or single columns where signs stay free.
   [[nodiscard]] std::size_t chunk() const {
     return codebook ? static_cast<std::size_t>(codebook->vector_length) : 1;
@@ -49,7 +52,9 @@ struct RowPlan {
   RowScales scales;                 // fp16 values
 };
 
-Matrix<float> checked_copy(MatrixView<const float> weight, const HessianFactor& factor) {
+/// @param keep_dead columns that no input reaches keep their weights (their signs are given)
+Matrix<float> checked_copy(MatrixView<const float> weight, const HessianFactor& factor,
+                           bool keep_dead) {
   BTC_CHECK(weight.cols() == factor.u.cols(), "W has ", weight.cols(), " columns, U ",
             factor.u.cols());
   BTC_REQUIRE(InputError, weight.rows() > 0 && weight.cols() > 0, "weight is [", weight.rows(),
@@ -61,11 +66,23 @@ Matrix<float> checked_copy(MatrixView<const float> weight, const HessianFactor& 
                   weight(i, j), ", expected a finite number");
       w(i, j) = weight(i, j);
     }
+    if (keep_dead) {
+      continue;
+    }
     for (const std::uint32_t j : factor.dead_columns) {
       w(i, j) = 0;
     }
   }
   return w;
+}
+
+/// Takes the column means out of weights that are binary already: what is left is alpha_col * B.
+void centre(const std::vector<float>& mu_col, Matrix<float>& w) {
+  for (std::size_t i = 0; i < w.rows(); ++i) {
+    for (std::size_t j = 0; j < w.cols(); ++j) {
+      w(i, j) -= mu_col[j];
+    }
+  }
 }
 
 std::vector<Panel> cut_panels(std::size_t cols, std::size_t width) {
@@ -137,6 +154,19 @@ RowPlan plan_rows(ArbSession& session, const Matrix<float>& w, const std::vector
   plan.scales = fit_row_scales({w.view(), group.view(), plan.groups.front().count, h},
                                settings.binarize.iterations);
   round_row_scales(w.cols(), settings, plan.scales);
+  return plan;
+}
+
+/// Rows of scale 1 and the given column scales.
+RowPlan plan_given(std::size_t rows, const std::vector<Panel>& panels,
+                   const std::vector<float>& alpha_col) {
+  RowPlan plan;
+  for (const Panel panel : panels) {
+    plan.groups.push_back(ungrouped(rows, panel.width(), {}));
+  }
+  plan.thresholds = Matrix<float>(rows, 0);
+  plan.scales.alpha = Matrix<float>(rows, 1, 1.0F);
+  plan.scales.alpha_col = alpha_col;
   return plan;
 }
 
@@ -291,6 +321,53 @@ double relative_error(const ArbSession& session, const Matrix<float>& w, const M
   return energy > 0 ? lost / energy : 0;
 }
 
+/// Scales and signs of all panels; the error is left to the caller.
+/// @param w without the given column means
+void quantize_signs(ArbSession& session, const Matrix<float>& w,
+                    const std::optional<GivenScales>& given, const Settings& settings,
+                    QuantizeResult& result) {
+  const std::vector<Panel> panels =
+      cut_panels(w.cols(), panel_width(settings.binarize, settings.codebook));
+  std::optional<RowPlan> plan;
+  if (given) {
+    plan = plan_given(w.rows(), panels, given->alpha_col);
+  } else if (settings.whole_row()) {
+    plan = plan_rows(session, w, panels, settings);
+  }
+  std::vector<PanelResult> results;
+  for (std::size_t p = 0; p < panels.size(); ++p) {
+    results.push_back(binarize_panel(session, panels[p], p, plan ? &*plan : nullptr, settings));
+    const PanelResult& panel = results.back();
+    const Matrix<float> q = dequantize_panel(panel.scales, panel.groups, panel.code);
+    session.compensate(panels[p], q.view(), settings.binarize.compensation);
+  }
+  if (settings.after_loop() || (settings.refit() && plan)) {
+    const Matrix<float> targets = assemble_targets(results, w.rows(), w.cols());
+    if (settings.after_loop()) {
+      encode_after_loop(results, targets, settings);
+    }
+    if (settings.refit() && plan) {
+      refit_rows(results, targets, settings);
+    } else if (settings.refit()) {
+      std::for_each(results.begin(), results.end(),
+                    [&](PanelResult& panel) { refit_panel(session, settings, panel); });
+    }
+  }
+  const int length = settings.codewords != nullptr ? settings.codewords->vector_length() : 0;
+  const auto assembled = [&] {
+    return assemble(results, w.rows(), w.cols(), length, settings.whole_row());
+  };
+  if (settings.binarize.rounding == ScaleRounding::kEnd) {
+    result.fitted = dequantize(assembled());
+    result.fitted_error = relative_error(session, w, result.fitted, settings.factor);
+    for (PanelResult& panel : results) {
+      round_scales(panel.panel, panel.scales);
+    }
+  }
+  result.linear = assembled();
+  result.group_share = group_shares(results);
+}
+
 }  // namespace
 
 QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFactor& factor,
@@ -304,48 +381,25 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
       codewords == nullptr || (codebook && codewords->vector_length() == codebook->vector_length),
       "codewords do not fit the codebook's vector length");
   const Settings settings{factor, binarize, codebook, codewords, salient, backend};
-  const Matrix<float> w = checked_copy(weight, factor);
-  const auto session = backend.open_arb(w.view(), factor.u.view());
-  const std::vector<Panel> panels = cut_panels(w.cols(), panel_width(binarize, codebook));
-
-  std::optional<RowPlan> plan;
-  if (settings.whole_row()) {
-    plan = plan_rows(*session, w, panels, settings);
+  const Matrix<float> w = checked_copy(weight, factor, settings.given());
+  Matrix<float> centred = w;
+  std::optional<GivenScales> given;
+  if (settings.given()) {
+    given = given_scales(w.view());
+    centre(given->mu_col, centred);
   }
-  std::vector<PanelResult> results;
-  for (std::size_t p = 0; p < panels.size(); ++p) {
-    results.push_back(binarize_panel(*session, panels[p], p, plan ? &*plan : nullptr, settings));
-    const PanelResult& result = results.back();
-    const Matrix<float> q = dequantize_panel(result.scales, result.groups, result.code);
-    session->compensate(panels[p], q.view(), binarize.compensation);
-  }
-  if (settings.after_loop() || (settings.refit() && plan)) {
-    const Matrix<float> targets = assemble_targets(results, w.rows(), w.cols());
-    if (settings.after_loop()) {
-      encode_after_loop(results, targets, settings);
-    }
-    if (settings.refit() && plan) {
-      refit_rows(results, targets, settings);
-    } else if (settings.refit()) {
-      std::for_each(results.begin(), results.end(),
-                    [&](PanelResult& result) { refit_panel(*session, settings, result); });
-    }
-  }
+  const auto session = backend.open_arb(centred.view(), factor.u.view());
   QuantizeResult result;
-  const int length = codewords != nullptr ? codewords->vector_length() : 0;
-  const auto assembled = [&] {
-    return assemble(results, w.rows(), w.cols(), length, settings.whole_row());
-  };
-  if (binarize.rounding == ScaleRounding::kEnd) {
-    result.fitted = dequantize(assembled());
-    result.fitted_error = relative_error(*session, w, result.fitted, factor);
-    for (PanelResult& panel : results) {
-      round_scales(panel.panel, panel.scales);
-    }
+  if (binarize.uniform != UniformRule::kNone) {
+    result.linear = quantize_uniform(*session, w.rows(), factor, binarize);
+    result.group_share = {1.0};
+  } else {
+    quantize_signs(*session, centred, given, settings, result);
   }
-  result.linear = assembled();
+  if (given) {
+    result.linear.mu_col = given->mu_col;
+  }
   result.relative_error = relative_error(*session, w, dequantize(result.linear), factor);
-  result.group_share = group_shares(results);
   return result;
 }
 

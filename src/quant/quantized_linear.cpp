@@ -7,6 +7,13 @@
 namespace btc {
 namespace {
 
+void dequantize_levels(const QuantizedLinear& linear, std::size_t i, std::span<float> q) {
+  for (std::size_t j = 0; j < linear.cols; ++j) {
+    const std::size_t b = j / linear.panel;
+    q[j] = linear.alpha(i, b) * static_cast<float>(signed_level(linear, i, j));
+  }
+}
+
 /// One row of `linear` into `q`.
 void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<float> q) {
   std::size_t rank = 0;
@@ -24,6 +31,9 @@ void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<floa
     const EntryScale scale{linear.entry_alpha(i, g, j),
                            linear.mu.empty() ? 0.0F : linear.mu(i, b * linear.groups + g)};
     q[j] = entry_value(scale, linear.signs.get(i, j));
+    if (!linear.mu_col.empty()) {
+      q[j] += linear.mu_col[j];
+    }
   }
 }
 
@@ -45,10 +55,18 @@ float QuantizedLinear::plane_alpha(std::size_t i, std::size_t plane, std::size_t
                                    : own * salient_alpha_col[plane * salient_columns.size() + rank];
 }
 
+int signed_level(const QuantizedLinear& linear, std::size_t i, std::size_t j) {
+  return static_cast<int>(linear.level(i, j)) - static_cast<int>(linear.zero(i, j / linear.panel));
+}
+
 Matrix<float> dequantize(const QuantizedLinear& linear) {
   Matrix<float> q(linear.rows, linear.cols);
   for (std::size_t i = 0; i < linear.rows; ++i) {
-    dequantize_row(linear, i, q.row(i));
+    if (linear.level_bits > 0) {
+      dequantize_levels(linear, i, q.row(i));
+    } else {
+      dequantize_row(linear, i, q.row(i));
+    }
   }
   return q;
 }

@@ -12,7 +12,7 @@
 namespace btc {
 
 /// W [n, m] as signs and scales. p = ceil(m / panel) panels, G groups, K salient columns.
-/// All scales are fp16 values. Decoding is the formula of `backend/panel.hpp`.
+/// All scales are fp16 values. Decoding is the formula of `backend/panel.hpp`, then + mu_col[j].
 struct QuantizedLinear {
   std::size_t rows = 0;            ///< n
   std::size_t cols = 0;            ///< m
@@ -33,6 +33,10 @@ struct QuantizedLinear {
   /// [m], or [G, m], one for each group; 1 in salient columns; empty: no column scale
   std::vector<float> alpha_col;
   std::vector<float> salient_alpha_col;  ///< [2g, K], of both planes of each group; empty: none
+  std::vector<float> mu_col;             ///< [m], added last; empty: no column mean
+  int level_bits = 0;          ///< uniform levels in place of signs, of this many bits; 0: signs
+  Matrix<std::uint8_t> level;  ///< [n, m]; then `signs` is empty: w = alpha * (level - zero)
+  Matrix<std::uint8_t> zero;   ///< [n, p]
 
   [[nodiscard]] std::size_t panels() const { return ceil_div(cols, panel); }
   /// alpha[i, b, g] * alpha_col[g, j] of an entry of group g.
@@ -44,6 +48,8 @@ struct QuantizedLinear {
 
 /// Salient group of an entry in a salient column.
 std::size_t salient_group_of(const QuantizedLinear& linear, std::size_t i, std::size_t j);
+/// level - zero of entry (i, j). @pre level_bits > 0
+int signed_level(const QuantizedLinear& linear, std::size_t i, std::size_t j);
 
 /// Dense Q [n, m], fp32.
 Matrix<float> dequantize(const QuantizedLinear& linear);

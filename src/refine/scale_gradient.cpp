@@ -76,7 +76,7 @@ class GradientSums {
   void add_entry(std::size_t i, std::size_t j, double g) {
     const std::size_t group = linear_.group.empty() ? 0 : linear_.group(i, j);
     const std::size_t at = j / linear_.panel * linear_.groups + group;
-    const double signed_g = linear_.signs.get(i, j) ? g : -g;
+    const double signed_g = g * factor_of_alpha(i, j);
     if (column_.empty()) {
       alpha_[at] += signed_g;
     } else {
@@ -87,6 +87,14 @@ class GradientSums {
     if (!mu_.empty()) {
       mu_[at] += g;
     }
+  }
+
+  /// What alpha is multiplied by.
+  [[nodiscard]] double factor_of_alpha(std::size_t i, std::size_t j) const {
+    if (linear_.level_bits > 0) {
+      return signed_level(linear_, i, j);
+    }
+    return linear_.signs.get(i, j) ? 1.0 : -1.0;
   }
 
   static void append(const std::vector<double>& sums, std::vector<float>& values) {

@@ -66,6 +66,16 @@ std::vector<Case> cases() {
        .settings = {.binarize = "{split_points: 3, split_rule: magnitude, salient: search, "
                                 "panel: 32, compensation: sequential}",
                     .codebook = "{vector_length: 16, target_bits: 0.6, refit: false}"}},
+      {.name = "gptq",
+       .toy = {.intermediate = 90, .blocks = 2},
+       .settings = {.binarize = "{uniform: gptq, uniform_bits: 3, split_points: 0, salient: none, "
+                                "panel: 24}",
+                    .codebook = "none",
+                    .refine = "{kd_epochs: 1, batch: 4}"}},
+      {.name = "given_scales",
+       .toy = {.intermediate = 90, .blocks = 2, .binary = true},
+       .settings = {.binarize = "{scales: given, split_points: 0, salient: none}",
+                    .codebook = "{vector_length: 8, target_bits: 0.7}"}},
       {.name = "linear_code",
        .toy = {.hidden = 40, .intermediate = 90, .blocks = 2, .heads = 5, .kv_heads = 5},
        .settings = {.binarize = "{split_points: 1, salient: fraction, salient_fraction: 0.1}",

@@ -54,7 +54,8 @@ std::vector<float> values_of(const ExpectedTensor& tensor, Rng& rng) {
   constexpr double kSmall = 0.1;
   const auto rows = static_cast<std::size_t>(tensor.shape.front());
   if (tensor.shape.size() == 1) {
-    const double base = tensor.name.ends_with(".bias") ? 0 : 1;
+    const bool centred = tensor.name.ends_with(".bias") || tensor.name.ends_with(".wbias");
+    const double base = centred ? 0 : tensor.name.ends_with(".wscale") ? 0.2 : 1;
     std::vector<float> values(rows);
     for (float& value : values) {
       value = static_cast<float>(base + kSmall * rng.normal());
@@ -70,6 +71,17 @@ std::vector<float> values_of(const ExpectedTensor& tensor, Rng& rng) {
     values[i] = static_cast<float>(size * (strong ? kStrength : 1) * rng.normal());
   }
   return values;
+}
+
+/// Column scales and means of a binary model, beside the weights of the blocks.
+void add_column_tensors(const ModelConfig& config, std::vector<ExpectedTensor>& expected) {
+  for (int block = 0; block < config.blocks; ++block) {
+    for (const LinearKind kind : kLinearKinds) {
+      const auto columns = narrow<std::int64_t>(linear_shape(config, kind)[1]);
+      expected.push_back({linear_name(block, kind) + ".wscale", {columns}});
+      expected.push_back({linear_name(block, kind) + ".wbias", {columns}});
+    }
+  }
 }
 
 std::vector<std::byte> stored(const std::vector<float>& values, DType dtype) {
@@ -133,6 +145,9 @@ ModelConfig write_toy_model(const fs::path& directory, const ToyModel& toy) {
   for (int block = 0; block < config.blocks; ++block) {
     const auto own = block_tensors(config, block);
     expected.insert(expected.end(), own.begin(), own.end());
+  }
+  if (toy.binary) {
+    add_column_tensors(config, expected);
   }
   Rng rng(derive_seed(toy.seed, "toy weights", 0));
   std::vector<std::vector<std::byte>> bytes;

@@ -22,6 +22,7 @@ struct ToyModel {
   std::size_t max_position = 64;
   bool tied_head = false;
   DType dtype = DType::kBf16;  ///< kBf16, kF16 or kF32
+  bool binary = false;         ///< Linears are latent weights with `wscale` and `wbias`
   std::size_t shards = 1;      ///< more than one: an index and its files
   std::uint64_t seed = 1;
 };

@@ -171,6 +171,47 @@ TEST_F(CheckpointTest, AWeightThatIsNotFiniteIsNamedWithItsBlock) {
   }
 }
 
+TEST_F(CheckpointTest, LatentWeightsWithColumnScalesAreBinary) {
+  copy("qwen3");
+  const std::string owner = "model.layers.1.mlp.up_proj";
+  std::vector<float> scale;
+  std::vector<float> mean;
+  std::size_t rows = 0;
+  const auto add = [&](std::vector<TensorView>& tensors, std::vector<std::int64_t> shape) {
+    tensors.push_back(
+        {owner + ".wscale", DType::kF32, std::move(shape), std::as_bytes(std::span(scale))});
+    const auto columns = static_cast<std::int64_t>(mean.size());
+    tensors.push_back({owner + ".wbias", DType::kF32, {columns}, std::as_bytes(std::span(mean))});
+  };
+  const auto plain = Checkpoint::open(folder_);
+  const Matrix<float> latent = plain->load_block(1).linear[index_of(LinearKind::kUp)];
+  rows = latent.rows();
+  for (std::size_t j = 0; j < latent.cols(); ++j) {
+    scale.push_back(static_cast<float>(j + 1) / 8.0F);
+    mean.push_back(static_cast<float>(j) / 16.0F);
+  }
+  const auto columns = static_cast<std::int64_t>(latent.cols());
+  rewrite([&](std::vector<TensorView>& tensors) { add(tensors, {1, columns}); });
+  const auto binary = Checkpoint::open(folder_);
+  const Matrix<float> weight = binary->load_block(1).linear[index_of(LinearKind::kUp)];
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < latent.cols(); ++j) {
+      ASSERT_EQ(weight(i, j), (latent(i, j) >= 0 ? scale[j] : -scale[j]) + mean[j]);
+    }
+  }
+  EXPECT_EQ(binary->load_block(0).linear[index_of(LinearKind::kUp)],
+            plain->load_block(0).linear[index_of(LinearKind::kUp)]);
+  EXPECT_NE(binary->fingerprint(1), plain->fingerprint(1)) << "the scales are part of the weights";
+  EXPECT_EQ(binary->fingerprint(0), plain->fingerprint(0));
+
+  copy("qwen3");
+  rewrite([&](std::vector<TensorView>& tensors) {
+    add(tensors, {columns});
+    tensors.pop_back();
+  });
+  EXPECT_THAT(refusal(), HasSubstr(owner + ".wbias: missing"));
+}
+
 TEST_F(CheckpointTest, AFileCutShortUnderARunIsAnError) {
   copy("qwen3");
   const auto checkpoint = Checkpoint::open(folder_);

@@ -47,6 +47,21 @@ PackedFormat with_salient_groups(PackedFormat format) {
   return format;
 }
 
+PackedFormat uniform_format(int bits, std::size_t panel) {
+  PackedFormat format = make_format(0, 0, CodebookScope::kModel, panel, 1);
+  format.level_bits = bits;
+  format.mean = false;
+  format.salient = false;
+  return format;
+}
+
+PackedFormat given_format(PackedFormat format) {
+  format = row_format(format, false);
+  format.column_mean = true;
+  format.salient = false;
+  return format;
+}
+
 PackedFormat with_coding(PackedFormat format, IndexCoding coding) {
   format.index_coding = coding;
   return format;
@@ -83,6 +98,11 @@ std::vector<Case> cases() {
       {"ModelScope", make_format(12, 21618 / 8, Scope::kModel, 120, 2), 2702, 0},
       {"ShortestVectors", make_format(4, 11, Scope::kBlock, 128, 4), 11, 203 / 2},
       {"LongestVectors", make_format(24, 1U << 20U, Scope::kModel, 120, 1), 1000, 3},
+      {"TwoBitLevels", uniform_format(2, 128), 0, 0},
+      {"ThreeBitLevels", uniform_format(3, 128), 0, 0},
+      {"EightBitLevelsOfWholeRows", uniform_format(8, 0), 0, 0},
+      {"GivenScales", given_format(make_format(16, 2352, Scope::kModel, 0, 1)), 99, 0},
+      {"GivenScalesNoCodec", given_format(make_format(0, 0, Scope::kModel, 0, 1)), 0, 0},
       {"LinearCode", linear_code_format(120, 3), 65536, 12},
       {"OneCodeword", make_format(5, 1, Scope::kModel, 125, 1), 1, 3},
       {"RowScales", row_format(make_format(16, 2352, Scope::kModel, 0, 1), false), 2352, 11},

@@ -78,6 +78,14 @@ inline void fill_groups(QuantizedLinear& linear, double upper_share, Rng& rng) {
   }
 }
 
+inline Matrix<std::uint8_t> random_levels(std::size_t rows, std::size_t cols, int bits, Rng& rng) {
+  Matrix<std::uint8_t> levels(rows, cols);
+  for (std::uint8_t& level : levels.values()) {
+    level = static_cast<std::uint8_t>(rng.below(std::uint64_t{1} << bits));
+  }
+  return levels;
+}
+
 inline QuantizedLinear random_linear(const RandomShape& shape, const PackedFormat& format,
                                      const std::vector<Pattern>& codewords, Rng& rng) {
   QuantizedLinear linear;
@@ -88,7 +96,13 @@ inline QuantizedLinear random_linear(const RandomShape& shape, const PackedForma
   linear.salient_groups = format.salient_groups;
   linear.vector_length = format.vector_length;
   linear.salient_columns = shape.salient;
-  fill_signs(linear, codewords, rng);
+  linear.level_bits = format.level_bits;
+  if (format.level_bits > 0) {
+    linear.level = random_levels(shape.rows, shape.cols, format.level_bits, rng);
+    linear.zero = random_levels(shape.rows, linear.panels(), format.level_bits, rng);
+  } else {
+    fill_signs(linear, codewords, rng);
+  }
   const std::size_t salient = shape.salient.size();
   linear.residual = random_bits(shape.rows, salient, rng);
   const std::size_t panels = linear.panels();
@@ -115,6 +129,10 @@ inline QuantizedLinear random_linear(const RandomShape& shape, const PackedForma
   if (format.group_column_scale) {
     linear.salient_alpha_col.resize(2 * format.salient_groups * salient);
     fill_halves(linear.salient_alpha_col, rng);
+  }
+  if (format.column_mean) {
+    linear.mu_col.resize(shape.cols);
+    fill_halves(linear.mu_col, rng);
   }
   if (format.groups > 1) {
     fill_groups(linear, shape.upper_share, rng);

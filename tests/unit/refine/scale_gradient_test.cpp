@@ -43,6 +43,10 @@ std::vector<Layout> layouts() {
       {"whole_rows_with_salient_columns",
        {.panel = 0, .groups = 2, .mean = false, .column_scale = true},
        {0, 7}},
+      {"uniform_levels", {.panel = 8, .mean = false, .salient = false, .level_bits = 3}, {}},
+      {"given_scales",
+       {.panel = 0, .mean = false, .column_scale = true, .salient = false, .column_mean = true},
+       {}},
       {"one_group", {.panel = 16, .groups = 1, .mean = true, .salient = false}, {}},
   };
 }
