@@ -53,6 +53,8 @@ void check_plain_layout(const BinarizeParams& p, std::string_view why) {
               ", expected 0 with ", why);
   BTC_REQUIRE(ConfigError, p.salient == SalientRule::kNone, "binarize.salient: expected none with ",
               why);
+  BTC_REQUIRE(ConfigError, p.rounding == ScaleRounding::kPanel,
+              "binarize.rounding: expected panel with ", why);
 }
 
 void check_layout(const BinarizeParams& p, const std::optional<CodebookParams>& codebook) {

@@ -101,6 +101,12 @@ TEST_F(QuantizeLinearCommand, KnowsTheLinearCode) {
   EXPECT_THAT(result.out, AllOf(Not(HasSubstr("codebook")), HasSubstr("bits  nominal 0.8000")));
 }
 
+TEST_F(QuantizeLinearCommand, KnowsTheComparators) {
+  const ProcessResult result = run({"--preset", "gptq_3", "--set", "binarize.panel=16"});
+  ASSERT_EQ(result.exit_code, 0) << result.text();
+  EXPECT_THAT(result.out, HasSubstr("bits  nominal 3.0000"));
+}
+
 TEST_F(QuantizeLinearCommand, MistakesAreNamed) {
   const auto expect = [&](const std::vector<std::string>& arguments, const std::string& text,
                           const std::string& name = "w") {
