@@ -12,7 +12,9 @@ namespace {
 EntryScale scale_of(const QuantizedLinear& linear, std::size_t i, std::size_t j) {
   const std::size_t group = linear.groups == 1 ? 0 : linear.group(i, j);
   const std::size_t column = j / linear.panel * linear.groups + group;
-  return {linear.entry_alpha(i, group, j), linear.mu.empty() ? 0.0F : linear.mu(i, column)};
+  const float mean = (linear.mu.empty() ? 0.0F : linear.mu(i, column)) +
+                     (linear.mu_col.empty() ? 0.0F : linear.mu_col[j]);
+  return {linear.entry_alpha(i, group, j), mean};
 }
 
 }  // namespace

@@ -15,6 +15,9 @@ void check_params(const RefineParams& refine, const BinarizeParams& binarize) {
               "refine.kd_sign_learning_rate: got ", refine.kd_sign_learning_rate,
               ", expected 0 unless binarize.salient is none: the second planes of salient columns "
               "are not trained");
+  BTC_REQUIRE(ConfigError, binarize.uniform == UniformRule::kNone,
+              "refine.kd_sign_learning_rate: got ", refine.kd_sign_learning_rate,
+              ", expected 0 with binarize.uniform: levels are not signs");
 }
 
 }  // namespace btc

@@ -86,6 +86,19 @@ TEST_F(LatentSignsTest, FreeSignsAreThoseOfTheLatentWeights) {
   }
 }
 
+TEST_F(LatentSignsTest, ColumnMeansAreNotOfTheSign) {
+  for (std::size_t j = 0; j < kCols; ++j) {
+    linear_.mu_col.push_back(j % 2 == 0 ? 3.0F : -3.0F);  // beyond the weights
+  }
+  const LatentSigns latent(linear_, weights_.view(), nullptr);
+  latent.choose(changes_to(weights_), 1, linear_);
+  for (std::size_t i = 0; i < kRows; ++i) {
+    for (std::size_t j = 0; j < kCols; ++j) {
+      ASSERT_EQ(linear_.signs.get(i, j), weights_(i, j) >= linear_.mu_col[j]) << i << ", " << j;
+    }
+  }
+}
+
 // Every other codeword of every sub-vector is at least as far away.
 TEST_F(LatentSignsTest, CodewordsAreTheNearest) {
   use_codebook();
@@ -136,6 +149,9 @@ TEST(SignTraining, IsRefusedWhereItCannotWork) {
   EXPECT_EQ(error_of(refine, binarize), "");
   binarize.salient = SalientRule::kSearch;
   EXPECT_THAT(error_of(refine, binarize), HasSubstr("unless binarize.salient is none"));
+  binarize.salient = SalientRule::kNone;
+  binarize.uniform = UniformRule::kRtn;
+  EXPECT_THAT(error_of(refine, binarize), HasSubstr("levels are not signs"));
 }
 
 }  // namespace
