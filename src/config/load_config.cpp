@@ -149,7 +149,7 @@ void check_combinations(const YamlNode& root, const BinarizeParams& binarize,
                         const std::optional<CodebookParams>& codebook, const RefineParams& refine) {
   try {
     check_params(binarize, codebook);
-    check_params(refine, binarize);
+    check_params(refine, binarize, codebook);
   } catch (const ConfigError& error) {
     BTC_THROW(ConfigError, origin_of_first_key(root, error.what()), ": ", error.what());
   }

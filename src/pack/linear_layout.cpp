@@ -31,6 +31,9 @@ LinearLayout::LinearLayout(std::size_t n, std::size_t m, std::size_t k, const Pa
       level_bits(static_cast<std::size_t>(format.level_bits)),
       sub_vectors(
           format.vector_length == 0 ? 0 : ceil_div(m, narrow<std::size_t>(format.vector_length))),
+      vector_length(narrow<std::size_t>(format.vector_length)),
+      codebooks(format.vector_length > 0 && format.scope == CodebookScope::kBlockGroup ? panels
+                                                                                       : 1),
       indices{n, sub_vectors, format.codebook_size, format.index_coding} {}
 
 std::vector<std::int64_t> LinearLayout::sign_shape() const {
@@ -120,6 +123,11 @@ void check_format(const PackedFormat& format, std::string_view origin) {
           (format.salient && format.salient_groups == format.groups && !format.rice_group_map),
       origin, ": ", format.salient_groups, " salient groups, expected 1, or ", format.groups,
       " where there are salient columns and a dense map");
+  const bool whole_panels =
+      v > 0 && format.panel > 0 && format.panel % static_cast<std::size_t>(v) == 0;
+  BTC_REQUIRE(FormatError, format.scope != CodebookScope::kBlockGroup || whole_panels, origin,
+              ": codebooks of each panel, panel ", format.panel,
+              ", expected a multiple of vector_length ", v);
   BTC_REQUIRE(FormatError, format.column_scale || !format.group_column_scale, origin,
               ": column scales of each group without column scales");
   BTC_REQUIRE(FormatError, !format.rice_group_map || format.groups == 2, origin,

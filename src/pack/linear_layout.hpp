@@ -27,11 +27,17 @@ struct LinearLayout {
   std::size_t column_scales;   ///< C, of each column that is not salient
   std::size_t level_bits;      ///< 0: signs
   std::size_t sub_vectors;     ///< of a row; 0 without codec
+  std::size_t vector_length;   ///< v; 0 without codec
+  std::size_t codebooks;       ///< of the Linear alone: p with scope block_group, otherwise 1
   IndexStream indices;
 
   /// Entries of a row that the group map has: of all columns where salient ones have groups too.
   [[nodiscard]] std::size_t map_entries() const {
     return salient_groups > 1 ? cols : cols - salient;
+  }
+  /// Which codebook sub-vector s of a row is coded with.
+  [[nodiscard]] std::size_t codebook_of(std::size_t s) const {
+    return codebooks == 1 ? 0 : s * vector_length / panel;
   }
   [[nodiscard]] std::vector<std::int64_t> sign_shape() const;  ///< [n, ceil(m / 8)]
   /// [rows, ceil(count * bits / 8)], for the levels of a row or the zeros of its panels

@@ -39,7 +39,7 @@ ModelFile write_outer_shard(const Checkpoint& checkpoint, const std::optional<Co
     store.add_view(checkpoint.tensor(expected.name));
   }
   if (codebook) {
-    store.add_codebook(kModelCodebookPrefix, codebook->vector_length, codebook->codewords);
+    store.add_codebooks(kModelCodebookPrefix, {&*codebook, 1});
   }
   const fs::path path = model_directory / shard_name(blocks, blocks);
   const WrittenFile written =

@@ -13,17 +13,19 @@
 namespace btc {
 namespace {
 
-/// The list of codewords a Linear uses, or null where the caller keeps it (scope model, no codec).
-const Codebook* codebook_of(const PackedBlock& block, CodebookScope scope, std::size_t linear) {
-  switch (scope) {
-    case CodebookScope::kLinear:
-      return &block.codebooks.at(linear);
-    case CodebookScope::kBlock:
-      return &block.codebooks.at(0);
-    case CodebookScope::kModel:
-      break;
+/// Codebooks that a block holds: those of its Linears one behind the other, or one, or none.
+std::size_t codebook_count(const PackedBlock& block, const PackedFormat& format) {
+  if (format.vector_length == 0 || format.scope == CodebookScope::kModel) {
+    return 0;
   }
-  return nullptr;
+  if (format.scope == CodebookScope::kBlock) {
+    return 1;
+  }
+  std::size_t count = 0;
+  for (const QuantizedLinear& linear : block.linear) {
+    count += LinearLayout(linear.rows, linear.cols, 0, format).codebooks;
+  }
+  return count;
 }
 
 void check_matrix(const std::string& name, std::size_t rows, std::size_t cols,
@@ -87,13 +89,19 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
 
 /// The signs must be those that the indices stand for.
 void check_codewords(const std::string& name, const QuantizedLinear& linear,
-                     const Codebook& codebook) {
+                     std::span<const Codebook> codebooks, const PackedFormat& format) {
   const auto length = linear.vector_length;
-  BTC_CHECK(codebook.vector_length == length, name, ": codebook of v = ", codebook.vector_length);
+  const LinearLayout layout(linear.rows, linear.cols, linear.salient_columns.size(), format);
+  BTC_CHECK(codebooks.size() == layout.codebooks, name, ": ", codebooks.size(),
+            " codebooks, expected ", layout.codebooks);
+  for (const Codebook& codebook : codebooks) {
+    BTC_CHECK(codebook.vector_length == length, name, ": codebook of v = ", codebook.vector_length);
+  }
   BitMatrix row(1, linear.cols);
   for (std::size_t i = 0; i < linear.rows; ++i) {
     for (std::size_t s = 0; s < linear.index.cols(); ++s) {
       const std::uint32_t index = linear.index(i, s);
+      const Codebook& codebook = codebooks[layout.codebook_of(s)];
       BTC_CHECK(index < codebook.codewords.size(), name, ": index ", index, " of ",
                 codebook.codewords.size(), " codewords");
       row.set_pattern(0, s * narrow<std::size_t>(length), length, codebook.codewords[index]);
@@ -248,10 +256,7 @@ class LinearWriter {
 };
 
 void check_codebook_count(const PackedBlock& block, const PackedFormat& format) {
-  std::size_t expected = 0;
-  if (format.vector_length > 0 && format.scope != CodebookScope::kModel) {
-    expected = format.scope == CodebookScope::kLinear ? kLinearKinds.size() : 1;
-  }
+  const std::size_t expected = codebook_count(block, format);
   BTC_CHECK(block.codebooks.size() == expected, "block ", block.block, ": ", block.codebooks.size(),
             " codebooks, expected ", expected);
   for (const Codebook& codebook : block.codebooks) {
@@ -263,15 +268,16 @@ void check_codebook_count(const PackedBlock& block, const PackedFormat& format) 
 
 }  // namespace
 
-std::vector<LedgerLine> linear_ledger(const QuantizedLinear& linear, const Codebook* codebook,
+std::vector<LedgerLine> linear_ledger(const QuantizedLinear& linear,
+                                      std::span<const Codebook> codebooks,
                                       const PackedFormat& format) {
   const std::string name = "linear";
   check_format(format, "format");
   check_linear(name, linear, format);
   TensorStore store;
-  if (codebook != nullptr) {
-    check_codewords(name, linear, *codebook);
-    store.add_codebook(name, format.vector_length, codebook->codewords);
+  if (!codebooks.empty()) {
+    check_codewords(name, linear, codebooks, format);
+    store.add_codebooks(name, codebooks);
   }
   LinearWriter(store, name, linear, format).write();
   std::vector<LedgerLine> lines;
@@ -285,25 +291,27 @@ PackedBlockFile write_packed_block(const std::filesystem::path& path, const Pack
                                    const PackedFormat& format) {
   check_format(format, "format");
   check_codebook_count(block, format);
+  const std::span<const Codebook> codebooks = block.codebooks;
+  const bool shared = codebooks.empty() || format.scope == CodebookScope::kBlock;
+  std::size_t next = 0;
   TensorStore store;
   for (const LinearKind kind : kLinearKinds) {
     const std::string name = linear_name(block.block, kind);
     const QuantizedLinear& linear = block.linear.at(index_of(kind));
     check_linear(name, linear, format);
-    if (format.vector_length > 0) {
-      const Codebook* const codebook = codebook_of(block, format.scope, index_of(kind));
-      if (codebook != nullptr) {
-        check_codewords(name, linear, *codebook);
-      }
-      if (format.scope == CodebookScope::kLinear) {
-        store.add_codebook(name, format.vector_length, codebook->codewords);
+    if (!codebooks.empty()) {
+      const std::size_t count =
+          shared ? 1 : LinearLayout(linear.rows, linear.cols, 0, format).codebooks;
+      check_codewords(name, linear, codebooks.subspan(next, count), format);
+      if (!shared) {
+        store.add_codebooks(name, codebooks.subspan(next, count));
+        next += count;
       }
     }
     LinearWriter(store, name, linear, format).write();
   }
-  if (format.vector_length > 0 && format.scope == CodebookScope::kBlock) {
-    store.add_codebook(block_codebook_prefix(block.block), format.vector_length,
-                       block.codebooks.front().codewords);
+  if (!codebooks.empty() && shared) {
+    store.add_codebooks(block_codebook_prefix(block.block), codebooks);
   }
   for (const TensorView& tensor : block.copied) {
     store.add_view(tensor);

@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,7 +55,8 @@ struct PackedBlock {
   int block = 0;
   std::string fingerprint;  ///< of the unit that made it
   std::array<QuantizedLinear, kLinearKinds.size()> linear;
-  /// Codebooks: one per Linear (scope linear), one (block), none (model, codec none).
+  /// Codebooks: one per Linear (scope linear), one per panel of each, Linear by Linear
+  /// (block_group), one (block), none (model, codec none).
   std::vector<Codebook> codebooks;
   std::vector<TensorView> copied;  ///< norms and biases, as in the source
 };
@@ -68,15 +70,23 @@ PackedBlockFile write_packed_block(const std::filesystem::path& path, const Pack
                                    const PackedFormat& format);
 
 /// What a Linear takes in a packed file, by category, without the file's header.
-/// @param codebook counted with it, or nullptr: no codec, or shared with others
-std::vector<LedgerLine> linear_ledger(const QuantizedLinear& linear, const Codebook* codebook,
+/// @param codebooks counted with it; none: no codec, or shared with others
+std::vector<LedgerLine> linear_ledger(const QuantizedLinear& linear,
+                                      std::span<const Codebook> codebooks,
                                       const PackedFormat& format);
 
 /// Checks the metadata of a packed file: format, major version, block (`outer` or a number).
 /// @throws FormatError naming file, expected and got
 void check_packed_metadata(const SafetensorsFile& file, const std::string& expected_block);
 
-/// The codewords stored under these names, `PREFIX.codebook` and `PREFIX.codebook_size`.
+/// The codewords stored under these names, `PREFIX.codebook` and `PREFIX.codebook_size`: a single
+/// codebook, unless `own_panels`, as a Linear has with scope block_group.
+/// @throws FormatError as `read_packed_linear`
+std::vector<std::vector<Pattern>> read_packed_codebooks(const SafetensorsFile& file,
+                                                        const std::string& prefix,
+                                                        const PackedFormat& format,
+                                                        bool own_panels);
+/// The single one.
 /// @throws FormatError as `read_packed_linear`
 std::vector<Pattern> read_packed_codebook(const SafetensorsFile& file, const std::string& prefix,
                                           const PackedFormat& format);

@@ -49,6 +49,23 @@ std::uint64_t group_map_bytes(const LinearLayout& layout, const PackedFormat& fo
   return std::min(plain, static_cast<std::uint64_t>(std::llround(rice)));
 }
 
+/// Codebooks that a Linear stores for itself. A panel has at most as many as it has sub-vectors.
+std::uint64_t own_codebook_bytes(const LinearLayout& layout, const PackedFormat& format) {
+  const auto bytes_of = [&](std::size_t codewords) {
+    return codebook_bytes(codewords, format.vector_length) + sizeof(std::int64_t);
+  };
+  if (format.scope == CodebookScope::kLinear) {
+    return bytes_of(format.codebook_size);
+  }
+  std::uint64_t bytes = 0;
+  for (std::size_t k = 0; format.scope == CodebookScope::kBlockGroup && k < layout.panels; ++k) {
+    const std::size_t width = std::min(layout.panel, layout.cols - k * layout.panel);
+    const std::size_t sub_vectors = layout.rows * ceil_div(width, layout.vector_length);
+    bytes += bytes_of(std::min(format.codebook_size, sub_vectors));
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols,
@@ -71,9 +88,8 @@ std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols
   } else {
     add("signs", elements(codec ? index_shape(layout.indices) : layout.sign_shape()));
   }
-  if (stores_codebook(format) && format.scope == CodebookScope::kLinear) {
-    add("codebook",
-        codebook_bytes(format.codebook_size, format.vector_length) + sizeof(std::int64_t));
+  if (stores_codebook(format)) {
+    add("codebook", own_codebook_bytes(layout, format));
   }
   std::uint64_t halves = elements(layout.scale_shape()) * (format.mean ? 2 : 1);
   if (layout.salient > 0) {

@@ -58,6 +58,16 @@ class TensorReader {
     return tensor;
   }
 
+  /// Length of a tensor of one dimension.
+  [[nodiscard]] std::int64_t extent(const char* field, DType dtype) const {
+    const TensorView& tensor = of_type(field, dtype);
+    if (tensor.shape.size() != 1 || tensor.shape[0] < 1) {
+      origin(tensor).fail(0, "shape ", shape_text(tensor.shape),
+                          ", expected one dimension, not empty");
+    }
+    return tensor.shape[0];
+  }
+
   [[nodiscard]] std::vector<std::int64_t> integers(const char* field, std::int64_t count) const {
     const TensorView& tensor = at(field, DType::kI64, {count});
     std::vector<std::int64_t> values(tensor.element_count());
@@ -119,7 +129,8 @@ class LinearReader {
   LinearReader(const SafetensorsFile& file, const std::string& name, const PackedFormat& format)
       : reader_(file, name), format_(format) {}
 
-  QuantizedLinear read(const std::vector<Pattern>* codewords) {
+  /// @param codewords of all sub-vectors, or of each panel
+  QuantizedLinear read(std::span<const std::vector<Pattern>> codewords) {
     read_shape();
     read_salient_columns();
     const LinearLayout layout(linear_.rows, linear_.cols, linear_.salient_columns.size(), format_);
@@ -207,7 +218,7 @@ class LinearReader {
     linear_.zero = read("zeros", layout.panels);
   }
 
-  void read_signs(const LinearLayout& layout, const std::vector<Pattern>* codewords) {
+  void read_signs(const LinearLayout& layout, std::span<const std::vector<Pattern>> codewords) {
     if (format_.vector_length == 0) {
       reader_.refuse("indices", "the format has no codec");
       linear_.signs = reader_.bits("signs", layout.sign_shape(), layout.rows, layout.cols);
@@ -215,14 +226,26 @@ class LinearReader {
     }
     reader_.refuse("signs", "the format has a codec");
     const TensorView& tensor = reader_.at("indices", DType::kU8, index_shape(layout.indices));
+    if (codewords.size() != layout.codebooks) {
+      const std::vector<std::int64_t> shape = {narrow<std::int64_t>(layout.codebooks)};
+      static_cast<void>(reader_.at("codebook_size", DType::kI64, shape));  // says what is wrong
+    }
+    const auto largest =
+        std::max_element(codewords.begin(), codewords.end(),
+                         [](const auto& a, const auto& b) { return a.size() < b.size(); });
     linear_.index =
-        decode_indices(tensor.bytes, layout.indices, codewords->size(), reader_.origin(tensor));
+        decode_indices(tensor.bytes, layout.indices, largest->size(), reader_.origin(tensor));
     linear_.signs = BitMatrix(layout.rows, layout.cols);
     const auto length = static_cast<std::size_t>(format_.vector_length);
     for (std::size_t i = 0; i < layout.rows; ++i) {
       for (std::size_t s = 0; s < layout.sub_vectors; ++s) {
-        linear_.signs.set_pattern(i, s * length, format_.vector_length,
-                                  (*codewords)[linear_.index(i, s)]);
+        const auto& words = codewords[layout.codebook_of(s)];
+        const std::uint32_t index = linear_.index(i, s);
+        if (index >= words.size()) {
+          reader_.origin(tensor).fail(0, "index ", index, " of sub-vector ", s, " in row ", i,
+                                      ", expected < ", words.size());
+        }
+        linear_.signs.set_pattern(i, s * length, format_.vector_length, words[index]);
       }
     }
   }
@@ -358,26 +381,44 @@ void check_packed_metadata(const SafetensorsFile& file, const std::string& expec
               ", expected ", expected_block);
 }
 
+std::vector<std::vector<Pattern>> read_packed_codebooks(const SafetensorsFile& file,
+                                                        const std::string& prefix,
+                                                        const PackedFormat& format,
+                                                        bool own_panels) {
+  const TensorReader reader(file, prefix);
+  const std::int64_t count = own_panels ? reader.extent("codebook_size", DType::kI64) : 1;
+  const std::vector<std::int64_t> sizes = reader.integers("codebook_size", count);
+  std::size_t bytes = 0;
+  for (std::size_t k = 0; k < sizes.size(); ++k) {
+    if (sizes[k] < 1 || std::cmp_greater(sizes[k], format.codebook_size)) {
+      const TensorView& tensor = reader.at("codebook_size", DType::kI64, {count});
+      reader.origin(tensor).fail(k * sizeof(std::int64_t), sizes[k], " codewords, expected 1..",
+                                 format.codebook_size);
+    }
+    bytes += codebook_bytes(static_cast<std::size_t>(sizes[k]), format.vector_length);
+  }
+  const TensorView& tensor = reader.at("codebook", DType::kU8, {narrow<std::int64_t>(bytes)});
+  std::vector<std::vector<Pattern>> codebooks;
+  std::size_t begin = 0;
+  for (const std::int64_t size : sizes) {
+    const auto codewords = static_cast<std::size_t>(size);
+    const std::size_t length = codebook_bytes(codewords, format.vector_length);
+    BitReader bits(tensor.bytes.subspan(begin, length));
+    codebooks.emplace_back(codewords);
+    for (Pattern& pattern : codebooks.back()) {
+      pattern = static_cast<Pattern>(bits.read(static_cast<std::size_t>(format.vector_length)));
+    }
+    begin += length;
+    if (!bits.rest_is(false)) {
+      reader.origin(tensor).fail(begin - 1, "pad bits are set, expected 0");
+    }
+  }
+  return codebooks;
+}
+
 std::vector<Pattern> read_packed_codebook(const SafetensorsFile& file, const std::string& prefix,
                                           const PackedFormat& format) {
-  const TensorReader reader(file, prefix);
-  const std::int64_t count = reader.integers("codebook_size", 1)[0];
-  if (count < 1 || std::cmp_greater(count, format.codebook_size)) {
-    const TensorView& tensor = reader.at("codebook_size", DType::kI64, {1});
-    reader.origin(tensor).fail(0, count, " codewords, expected 1..", format.codebook_size);
-  }
-  const auto codewords = static_cast<std::size_t>(count);
-  const std::size_t bytes = codebook_bytes(codewords, format.vector_length);
-  const TensorView& tensor = reader.at("codebook", DType::kU8, {narrow<std::int64_t>(bytes)});
-  BitReader bits(tensor.bytes);
-  std::vector<Pattern> patterns(codewords);
-  for (Pattern& pattern : patterns) {
-    pattern = static_cast<Pattern>(bits.read(static_cast<std::size_t>(format.vector_length)));
-  }
-  if (!bits.rest_is(false)) {
-    reader.origin(tensor).fail(bytes - 1, "pad bits are set, expected 0");
-  }
-  return patterns;
+  return std::move(read_packed_codebooks(file, prefix, format, false).front());
 }
 
 QuantizedLinear read_packed_linear(const SafetensorsFile& file, int block, LinearKind kind,
@@ -385,19 +426,19 @@ QuantizedLinear read_packed_linear(const SafetensorsFile& file, int block, Linea
                                    const std::vector<Pattern>* shared_codebook) {
   check_format(format, file.path().filename().string());
   const std::string name = linear_name(block, kind);
-  std::vector<Pattern> own;
-  const std::vector<Pattern>* codewords = &own;
+  std::vector<std::vector<Pattern>> own;
+  std::span<const std::vector<Pattern>> codewords;
   if (format.vector_length > 0 && format.codec == Codec::kLinear2016) {
-    own = linear_code_words();
+    own.push_back(linear_code_words());
+    codewords = own;
+  } else if (format.vector_length > 0 && format.scope == CodebookScope::kModel) {
+    BTC_CHECK(shared_codebook != nullptr, name, ": the codebook of the model is missing");
+    codewords = {shared_codebook, 1};
   } else if (format.vector_length > 0) {
-    if (format.scope == CodebookScope::kModel) {
-      BTC_CHECK(shared_codebook != nullptr, name, ": the codebook of the model is missing");
-      codewords = shared_codebook;
-    } else {
-      own = read_packed_codebook(
-          file, format.scope == CodebookScope::kLinear ? name : block_codebook_prefix(block),
-          format);
-    }
+    own = read_packed_codebooks(
+        file, format.scope == CodebookScope::kBlock ? block_codebook_prefix(block) : name, format,
+        format.scope == CodebookScope::kBlockGroup);
+    codewords = own;
   }
   return LinearReader(file, name, format).read(codewords);
 }

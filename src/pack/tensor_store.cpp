@@ -1,6 +1,5 @@
 #include "pack/tensor_store.hpp"
 
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -45,19 +44,23 @@ void TensorStore::add_halves(std::string name, std::vector<std::int64_t> shape,
   add(std::move(name), DType::kF16, std::move(shape), std::move(bytes));
 }
 
-void TensorStore::add_codebook(const std::string& prefix, int vector_length,
-                               std::span<const Pattern> codewords) {
-  const auto length = narrow<std::size_t>(vector_length);
+void TensorStore::add_codebooks(const std::string& prefix, std::span<const Codebook> codebooks) {
   BitWriter writer;
-  for (const Pattern codeword : codewords) {
-    BTC_CHECK((codeword >> length) == 0, prefix, ": codeword ", codeword, " of ", length, " signs");
-    writer.write(codeword, length);
+  std::vector<std::int64_t> sizes;
+  for (const Codebook& codebook : codebooks) {
+    const auto length = narrow<std::size_t>(codebook.vector_length);
+    for (const Pattern codeword : codebook.codewords) {
+      BTC_CHECK((codeword >> length) == 0, prefix, ": codeword ", codeword, " of ", length,
+                " signs");
+      writer.write(codeword, length);
+    }
+    writer.pad(false);
+    sizes.push_back(narrow<std::int64_t>(codebook.codewords.size()));
   }
-  writer.pad(false);
   std::vector<std::uint8_t> bytes = writer.take();
   const auto size = narrow<std::int64_t>(bytes.size());
   add_bytes(prefix + ".codebook", {size}, std::move(bytes));
-  add_integers(prefix + ".codebook_size", std::array{narrow<std::int64_t>(codewords.size())});
+  add_integers(prefix + ".codebook_size", sizes);
 }
 
 }  // namespace btc

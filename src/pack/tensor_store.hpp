@@ -9,6 +9,7 @@
 
 #include "common/pattern.hpp"
 #include "io/safetensors.hpp"
+#include "quant/codebook.hpp"
 
 namespace btc {
 
@@ -24,9 +25,9 @@ class TensorStore {
   void add_integers(std::string name, std::span<const std::int64_t> values);
   /// Values that fp16 holds exactly. @throws Error naming the tensor for any other
   void add_halves(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
-  /// `PREFIX.codebook`, codeword k in bits [k v, (k + 1) v), and `PREFIX.codebook_size`.
-  void add_codebook(const std::string& prefix, int vector_length,
-                    std::span<const Pattern> codewords);
+  /// `PREFIX.codebook`, codeword k in bits [k v, (k + 1) v), and `PREFIX.codebook_size`; several
+  /// codebooks one behind the other, each padded to whole bytes, with the size of each.
+  void add_codebooks(const std::string& prefix, std::span<const Codebook> codebooks);
   /// A tensor whose bytes someone else owns.
   void add_view(const TensorView& view) { views_.push_back(view); }
   [[nodiscard]] const std::vector<TensorView>& views() const { return views_; }

@@ -93,21 +93,53 @@ std::vector<T> read_list(const Hdf5File& file, const std::string& name) {
 std::string group_of(SharedInput input) { return concat("/input/", name_of(input)); }
 std::string group_of(LinearKind kind) { return concat("/linear/", name_of(kind)); }
 
-PatternHistogram read_histogram(const Hdf5File& file, LinearKind kind,
-                                const std::filesystem::path& path) {
+/// Patterns of all histograms of a Linear one behind the other, and the same of their counts; how
+/// many each has where there are several.
+void write_histograms(Hdf5File& file, const std::string& group,
+                      const std::vector<PatternHistogram>& histograms) {
+  std::vector<Pattern> patterns;
+  std::vector<std::uint64_t> counts;
+  std::vector<std::uint64_t> sizes;
+  for (const PatternHistogram& histogram : histograms) {
+    patterns.insert(patterns.end(), histogram.patterns.begin(), histogram.patterns.end());
+    counts.insert(counts.end(), histogram.counts.begin(), histogram.counts.end());
+    sizes.push_back(histogram.patterns.size());
+  }
+  write_checked(file, group + "/patterns", patterns);
+  write_checked(file, group + "/counts", counts);
+  if (sizes.size() > 1) {
+    write_checked(file, group + "/sizes", sizes);
+  }
+}
+
+std::vector<PatternHistogram> histograms_of(const Hdf5File& file, LinearKind kind,
+                                            const std::filesystem::path& path) {
   const std::string group = group_of(kind);
-  PatternHistogram histogram;
-  histogram.vector_length = static_cast<int>(file.int_attribute("/", "vector_length"));
-  histogram.patterns = file.read<Pattern>(group + "/patterns");
-  histogram.counts = file.read<std::uint64_t>(group + "/counts");
-  BTC_REQUIRE(FormatError, histogram.patterns.size() == histogram.counts.size(), path.string(),
-              ": ", group, ": expected as many counts as patterns (", histogram.patterns.size(),
-              "), got ", histogram.counts.size());
-  BTC_REQUIRE(
-      FormatError,
-      std::find(histogram.counts.begin(), histogram.counts.end(), 0U) == histogram.counts.end(),
-      path.string(), ": ", group, "/counts: a count is 0, expected at least 1");
-  return histogram;
+  const auto patterns = file.read<Pattern>(group + "/patterns");
+  const auto counts = file.read<std::uint64_t>(group + "/counts");
+  auto sizes = read_list<std::uint64_t>(file, group + "/sizes");
+  if (sizes.empty()) {
+    sizes.push_back(patterns.size());
+  }
+  BTC_REQUIRE(FormatError, patterns.size() == counts.size(), path.string(), ": ", group,
+              ": expected as many counts as patterns (", patterns.size(), "), got ", counts.size());
+  BTC_REQUIRE(FormatError, std::find(counts.begin(), counts.end(), 0U) == counts.end(),
+              path.string(), ": ", group, "/counts: a count is 0, expected at least 1");
+  std::vector<PatternHistogram> histograms;
+  std::uint64_t begin = 0;
+  for (const std::uint64_t size : sizes) {
+    BTC_REQUIRE(FormatError, size <= patterns.size() - begin, path.string(), ": ", group,
+                "/sizes: more than the ", patterns.size(), " patterns there are");
+    const auto first = static_cast<std::ptrdiff_t>(begin);
+    const auto last = static_cast<std::ptrdiff_t>(begin + size);
+    histograms.push_back({static_cast<int>(file.int_attribute("/", "vector_length")),
+                          {patterns.begin() + first, patterns.begin() + last},
+                          {counts.begin() + first, counts.begin() + last}});
+    begin += size;
+  }
+  BTC_REQUIRE(FormatError, begin == patterns.size(), path.string(), ": ", group, "/sizes: got ",
+              begin, " patterns, expected ", patterns.size());
+  return histograms;
 }
 
 Hdf5File open_binarized(const std::filesystem::path& path) {
@@ -143,7 +175,7 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
                              nullptr, std::nullopt, backend);
     });
     block.linear.push_back({std::move(result.linear.salient_columns),
-                            pattern_histogram(result.linear.signs, codebook->vector_length),
+                            codebook_histograms(result.linear, binarize, *codebook),
                             result.relative_error});
   }
   return block;
@@ -165,13 +197,13 @@ std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBl
     write_checked(file, group + "/gram", factor.gram.values());
   }
   file.set_attribute("/", "linears", static_cast<std::int64_t>(block.linear.size()));
-  const int vector_length = block.linear.empty() ? 0 : block.linear[0].histogram.vector_length;
+  const int vector_length =
+      block.linear.empty() ? 0 : block.linear[0].histograms.at(0).vector_length;
   file.set_attribute("/", "vector_length", static_cast<std::int64_t>(vector_length));
   for (std::size_t i = 0; i < block.linear.size(); ++i) {
     const BinarizedLinear& linear = block.linear[i];
     const std::string group = group_of(kLinearKinds.at(i));
-    write_checked(file, group + "/patterns", linear.histogram.patterns);
-    write_checked(file, group + "/counts", linear.histogram.counts);
+    write_histograms(file, group, linear.histograms);
     file.set_attribute(group + "/patterns", "relative_error", linear.relative_error);
     write_checked(file, group + "/salient_columns", linear.salient_columns);
   }
@@ -204,7 +236,7 @@ BinarizedBlock read_binarized(const std::filesystem::path& path) {
   for (const LinearKind kind : kLinearKinds) {
     const std::string group = group_of(kind);
     block.linear.push_back({read_list<std::uint32_t>(file, group + "/salient_columns"),
-                            read_histogram(file, kind, path),
+                            histograms_of(file, kind, path),
                             file.real_attribute(group + "/patterns", "relative_error")});
   }
   return block;
@@ -213,9 +245,10 @@ BinarizedBlock read_binarized(const std::filesystem::path& path) {
 std::vector<PatternHistogram> read_histograms(const std::filesystem::path& path) {
   const Hdf5File file = open_binarized(path);
   std::vector<PatternHistogram> histograms;
-  histograms.reserve(kLinearKinds.size());
   for (const LinearKind kind : kLinearKinds) {
-    histograms.push_back(read_histogram(file, kind, path));
+    for (PatternHistogram& histogram : histograms_of(file, kind, path)) {
+      histograms.push_back(std::move(histogram));
+    }
   }
   return histograms;
 }

@@ -18,8 +18,9 @@ namespace btc {
 /// Pass 1 of one Linear.
 struct BinarizedLinear {
   std::vector<std::uint32_t> salient_columns;  ///< ascending
-  PatternHistogram histogram;                  ///< of the free signs
-  double relative_error = 0;                   ///< tr(E H E^T) / tr(W H W^T) with free signs
+  /// Of the free signs; with scope `block_group` one for each panel
+  std::vector<PatternHistogram> histograms;
+  double relative_error = 0;  ///< tr(E H E^T) / tr(W H W^T) with free signs
 };
 
 /// A block after binarize. Without a codebook nobody needs pass 1 (encode is the only pass then):
@@ -41,7 +42,7 @@ std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBl
                             const std::string& fingerprint);
 /// @throws FormatError if the file is damaged or of another version
 BinarizedBlock read_binarized(const std::filesystem::path& path);
-/// The histograms alone.
+/// The histograms alone, Linear by Linear.
 std::vector<PatternHistogram> read_histograms(const std::filesystem::path& path);
 
 }  // namespace btc

@@ -22,9 +22,11 @@ std::string dataset_of(std::size_t i) { return concat("/codebook-", i, "/codewor
 std::vector<Codebook> learn_block_codebooks(const std::vector<PatternHistogram>& histograms,
                                             const CodebookParams& params, std::uint64_t run_seed,
                                             int block, Backend& backend) {
+  const bool grouped = params.scope == CodebookScope::kBlockGroup;
+  const std::uint64_t stride = grouped ? std::uint64_t{1} << 32U : kLinearKinds.size();
   const auto seed_of = [&](std::size_t i) {
-    return derive_seed(run_seed, "codebook",
-                       static_cast<std::uint64_t>(block) * kLinearKinds.size() + i);
+    return derive_seed(run_seed, grouped ? "codebook of a panel" : "codebook",
+                       static_cast<std::uint64_t>(block) * stride + i);
   };
   if (params.scope == CodebookScope::kBlock) {
     return {learn_codebook(merge_histograms(histograms), params, seed_of(0), backend)};

@@ -14,8 +14,9 @@
 
 namespace btc {
 
-/// Codebooks of one block for scope `linear` (one per Linear) or `block` (one).
-/// @param histograms by index_of(LinearKind)
+/// Codebooks of one block for scope `linear` (one per Linear), `block_group` (one per panel of each
+/// Linear) or `block` (one).
+/// @param histograms one for each codebook; for scope `block` any, they are added up
 std::vector<Codebook> learn_block_codebooks(const std::vector<PatternHistogram>& histograms,
                                             const CodebookParams& params, std::uint64_t run_seed,
                                             int block, Backend& backend);

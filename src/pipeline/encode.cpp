@@ -43,18 +43,37 @@ PackedFormat packed_format(const BinarizeParams& binarize,
   return format;
 }
 
+BlockCodewords shared_codewords(const CodewordSearch* all) {
+  return BlockCodewords(kLinearKinds.size(), LinearCodewords(all));
+}
+
+BlockCodewords block_codewords(const ModelConfig& model, const BinarizeParams& binarize,
+                               const CodebookParams& params,
+                               std::span<const std::unique_ptr<CodewordSearch>> searches,
+                               std::span<const Codebook> codebooks) {
+  BlockCodewords codewords;
+  std::size_t next = 0;
+  for (const LinearKind kind : kLinearKinds) {
+    if (params.scope != CodebookScope::kBlockGroup) {
+      codewords.emplace_back(searches[searches.size() == 1 ? 0 : index_of(kind)].get());
+      continue;
+    }
+    const std::size_t count = codebooks_of_linear(linear_shape(model, kind)[1], binarize, params);
+    BTC_CHECK(next + count <= codebooks.size(), codebooks.size(), " codebooks of a block");
+    codewords.emplace_back(codebooks.subspan(next, count));
+    next += count;
+  }
+  return codewords;
+}
+
 EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
                           const BinarizeParams& binarize,
                           const std::optional<CodebookParams>& codebook,
-                          const std::vector<std::unique_ptr<CodewordSearch>>& searches,
-                          Backend& backend, const PrepareLinear& prepare) {
+                          const BlockCodewords& codewords, Backend& backend,
+                          const PrepareLinear& prepare) {
   EncodedBlock block;
   for (const LinearKind kind : kLinearKinds) {
     const std::size_t i = index_of(kind);
-    const CodewordSearch* search = nullptr;
-    if (!searches.empty()) {
-      search = searches.at(searches.size() == 1 ? 0 : i).get();
-    }
     std::optional<std::vector<std::uint32_t>> salient;
     if (!binarized.linear.empty()) {
       salient = binarized.linear.at(i).salient_columns;
@@ -65,7 +84,7 @@ EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
         prepare(kind, weights, block, factor);
       }
       QuantizeResult result = quantize_linear(weights.linear.at(i).view(), factor, binarize,
-                                              codebook, search, salient, backend);
+                                              codebook, codewords.at(i), salient, backend);
       weights.linear.at(i) = dequantize(result.linear);
       block.linear.at(i) = std::move(result.linear);
       block.relative_error.at(i) = result.relative_error;

@@ -5,18 +5,33 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "config/pipeline_config.hpp"
 #include "model/checkpoint.hpp"
 #include "pack/packed_block.hpp"
 #include "pipeline/binarized_block.hpp"
+#include "quant/quantize_linear.hpp"
 
 namespace btc {
 
 /// The stored form that the settings ask for.
 PackedFormat packed_format(const BinarizeParams& binarize,
                            const std::optional<CodebookParams>& codebook);
+
+/// Codewords of the Linears of a block, by index_of(LinearKind).
+using BlockCodewords = std::vector<LinearCodewords>;
+
+/// The same codewords, or free signs, for all Linears.
+BlockCodewords shared_codewords(const CodewordSearch* all);
+/// Those of the codebooks of a block.
+/// @param searches opened ones, one per Linear or a single one; none for scope `block_group`
+/// @param codebooks of the block, for scope `block_group`
+BlockCodewords block_codewords(const ModelConfig& model, const BinarizeParams& binarize,
+                               const CodebookParams& params,
+                               std::span<const std::unique_ptr<CodewordSearch>> searches,
+                               std::span<const Codebook> codebooks);
 
 /// An encoded block and how good each Linear is.
 struct EncodedBlock {
@@ -33,13 +48,13 @@ using PrepareLinear = std::function<void(LinearKind kind, BlockWeights& weights,
 /// Encodes the Linears in their order. Each encoded Linear takes its dense one's place in
 /// `weights`.
 /// @param prepare may be empty
-/// @param searches one per Linear (scope linear), a single one for all, or none (free signs)
+/// @param codewords of each Linear
 /// @throws NumericError naming the Linear
 EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
                           const BinarizeParams& binarize,
                           const std::optional<CodebookParams>& codebook,
-                          const std::vector<std::unique_ptr<CodewordSearch>>& searches,
-                          Backend& backend, const PrepareLinear& prepare);
+                          const BlockCodewords& codewords, Backend& backend,
+                          const PrepareLinear& prepare);
 
 /// Norms and biases of a block as the checkpoint stores them.
 std::vector<TensorView> copied_tensors(const Checkpoint& checkpoint, int block);

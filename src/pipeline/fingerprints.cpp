@@ -86,6 +86,9 @@ std::vector<Unit> binarize_units(const PipelineConfig& config, const RunPaths& p
                                  const SourceIdentity& identity, const std::vector<Unit>& capture) {
   Parts parts = options_of(config, {"binarize.", "compute.", "codebook.vector_length"});
   parts["codebook"] = learns_codebook(config.codebook) ? "learned" : "none";
+  if (config.codebook && config.codebook->scope == CodebookScope::kBlockGroup) {
+    parts["codebook"] = "learned for each panel";
+  }
   std::vector<Unit> units;
   for (std::size_t b = 0; b < capture.size(); ++b) {
     parts["input"] = capture[b].fingerprint;

@@ -174,21 +174,30 @@ class CodebookShelf {
     if (run.config.codebook && run.config.codebook->codec == Codec::kLinear2016) {
       entry_.searches.push_back(run.backend.open_linear_code());
     }
+    entry_.codewords =
+        shared_codewords(entry_.searches.empty() ? nullptr : entry_.searches.front().get());
   }
 
   struct Entry {
     std::vector<Codebook> codebooks;
     std::vector<std::unique_ptr<CodewordSearch>> searches;
+    BlockCodewords codewords;
   };
   const Entry& of_block(int block) {
     const Unit* unit = codebook_unit(run_.config, run_.units, block);
     if (unit != nullptr && unit->file != loaded_) {
       entry_ = {run_.runner.store().read_hashed(*unit, [&] { return read_codebooks(unit->file); }),
+                {},
                 {}};
-      for (const Codebook& codebook : entry_.codebooks) {
-        entry_.searches.push_back(
-            run_.backend.open_codewords(codebook.codewords, codebook.vector_length));
+      const CodebookParams& params = *run_.config.codebook;
+      if (params.scope != CodebookScope::kBlockGroup) {
+        for (const Codebook& codebook : entry_.codebooks) {
+          entry_.searches.push_back(
+              run_.backend.open_codewords(codebook.codewords, codebook.vector_length));
+        }
       }
+      entry_.codewords = block_codewords(run_.checkpoint.config(), run_.config.binarize, params,
+                                         entry_.searches, entry_.codebooks);
       loaded_ = unit->file;
     }
     return entry_;
@@ -230,7 +239,7 @@ std::size_t run_encode(const Run& run) {
     }
     EncodedBlock encoded =
         encode_block(std::move(weights), std::move(binarized), run.config.binarize,
-                     run.config.codebook, shelved.searches, run.backend, prepare);
+                     run.config.codebook, shelved.codewords, run.backend, prepare);
     const bool own_codebooks =
         run.config.codebook && run.config.codebook->scope != CodebookScope::kModel;
     const PackedBlock packed = {

@@ -6,6 +6,7 @@
 
 #include "common/error.hpp"
 #include "common/linear_code.hpp"
+#include "common/matrix.hpp"
 #include "common/pattern.hpp"
 
 namespace btc {
@@ -128,6 +129,13 @@ std::size_t panel_width(const BinarizeParams& binarize,
   return panel / v * v;
 }
 
+std::size_t codebooks_of_linear(std::size_t cols, const BinarizeParams& binarize,
+                                const CodebookParams& codebook) {
+  return codebook.scope == CodebookScope::kBlockGroup
+             ? ceil_div(cols, panel_width(binarize, codebook))
+             : 1;
+}
+
 void check_params(const BinarizeParams& binarize, const std::optional<CodebookParams>& codebook) {
   check_binarize(binarize);
   check_layout(binarize, codebook);
@@ -140,6 +148,11 @@ void check_params(const BinarizeParams& binarize, const std::optional<CodebookPa
   BTC_REQUIRE(ConfigError, binarize.panel >= codebook->vector_length, "binarize.panel: got ",
               binarize.panel,
               ", expected at least codebook.vector_length = ", codebook->vector_length);
+  BTC_REQUIRE(
+      ConfigError,
+      codebook->scope != CodebookScope::kBlockGroup || binarize.scales == ScaleLayout::kPanel,
+      "codebook.scope: got block_group, expected linear, block or model unless "
+      "binarize.scales is panel");
 }
 
 }  // namespace btc

@@ -59,9 +59,10 @@ struct BinarizeParams {
   double damping = 0.01;  ///< lambda in units of mean(diag H)
 };
 
-/// Who shares a codebook.
-enum class CodebookScope { kLinear, kBlock, kModel };
-inline constexpr std::array<std::string_view, 3> kCodebookScopeNames = {"linear", "block", "model"};
+/// Who shares a codebook; `block_group`: each panel of each Linear has its own.
+enum class CodebookScope { kLinear, kBlock, kModel, kBlockGroup };
+inline constexpr std::array<std::string_view, 4> kCodebookScopeNames = {"linear", "block", "model",
+                                                                        "block_group"};
 
 /// Which codewords there are: learned and stored, or those of a linear code, which need no storage.
 enum class Codec { kLearned, kLinear2016 };
@@ -100,6 +101,11 @@ std::size_t codebook_size(const CodebookParams& params);
 /// that no sub-vector crosses a panel; `panel` itself without codebook.
 std::size_t panel_width(const BinarizeParams& binarize,
                         const std::optional<CodebookParams>& codebook);
+
+/// Codebooks that a Linear of this many columns has for itself: with scope `block_group` one for
+/// each of its panels, otherwise at most one.
+std::size_t codebooks_of_linear(std::size_t cols, const BinarizeParams& binarize,
+                                const CodebookParams& codebook);
 
 /// Checks each field and the combinations. @throws ConfigError naming the key and what is allowed
 void check_params(const BinarizeParams& binarize, const std::optional<CodebookParams>& codebook);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "common/half.hpp"
 #include "quant/given.hpp"
@@ -19,9 +20,13 @@ struct Settings {
   const HessianFactor& factor;
   const BinarizeParams& binarize;
   const std::optional<CodebookParams>& codebook;
-  const CodewordSearch* codewords;
+  const LinearCodewords& codewords;
   const std::optional<std::vector<std::uint32_t>>& salient;
   Backend& backend;
+
+  [[nodiscard]] bool encodes() const {
+    return codewords.all != nullptr || !codewords.of_panel.empty();
+  }
 
   [[nodiscard]] bool whole_row() const { return binarize.scales != ScaleLayout::kPanel; }
   [[nodiscard]] bool given() const { return binarize.scales == ScaleLayout::kGiven; }
@@ -30,7 +35,7 @@ struct Settings {
     return codebook ? static_cast<std::size_t>(codebook->vector_length) : 1;
   }
   [[nodiscard]] bool after_loop() const {
-    return codewords != nullptr && codebook->encode == EncodeMode::kPost;
+    return encodes() && codebook->encode == EncodeMode::kPost;
   }
   /// S of the panel's inputs, or nothing.
   [[nodiscard]] MatrixView<const float> gram(Panel panel) const {
@@ -42,7 +47,25 @@ struct Settings {
       round_scales(panel, scales);
     }
   }
-  [[nodiscard]] bool refit() const { return codewords != nullptr && codebook->refit; }
+  [[nodiscard]] bool refit() const { return encodes() && codebook->refit; }
+};
+
+/// The codewords of one panel.
+class PanelCodewords {
+ public:
+  PanelCodewords(const Settings& settings, std::size_t number) : search_(settings.codewords.all) {
+    if (!settings.codewords.of_panel.empty()) {
+      const Codebook& codebook = settings.codewords.of_panel[number];
+      own_ = settings.backend.open_codewords(codebook.codewords, codebook.vector_length);
+      search_ = own_.get();
+    }
+  }
+  /// Null: free signs.
+  [[nodiscard]] const CodewordSearch* search() const { return search_; }
+
+ private:
+  std::unique_ptr<CodewordSearch> own_;
+  const CodewordSearch* search_;
 };
 
 /// Whole-row scales and what the panels take from them.
@@ -193,11 +216,13 @@ Grouping grouping_of(const BinarizeParams& binarize) {
   return nearest ? Grouping::kNearest : Grouping::kThresholds;
 }
 
-EncodeRule loop_rule(const Settings& settings, const Matrix<float>& thresholds) {
+/// @param codewords null: free signs
+EncodeRule loop_rule(const Settings& settings, const Matrix<float>& thresholds,
+                     const CodewordSearch* codewords) {
   EncodeRule rule;
   rule.chunk = settings.chunk();
   rule.compensation = settings.binarize.compensation;
-  rule.codewords = settings.after_loop() ? nullptr : settings.codewords;
+  rule.codewords = settings.after_loop() ? nullptr : codewords;
   rule.assignment = settings.codebook ? settings.codebook->assignment : Assignment::kWeighted;
   rule.grouping = grouping_of(settings.binarize);
   rule.group_thresholds = thresholds.view();
@@ -243,7 +268,8 @@ PanelResult binarize_panel(ArbSession& session, Panel panel, std::size_t number,
   } else {
     fit_panel(session, settings, result);
   }
-  const EncodeRule rule = loop_rule(settings, result.thresholds);
+  const PanelCodewords codewords(settings, number);
+  const EncodeRule rule = loop_rule(settings, result.thresholds, codewords.search());
   // Signs of the fit's own hold while they are free and the weights stay what they were.
   if (result.code.group.empty() || rule.codewords != nullptr ||
       rule.compensation == Compensation::kSequential) {
@@ -262,9 +288,11 @@ void encode_after_loop(std::vector<PanelResult>& panels, const Matrix<float>& ta
   EncodeRule rule;
   rule.chunk = settings.chunk();
   rule.compensation = Compensation::kNone;
-  rule.codewords = settings.codewords;
   rule.assignment = settings.codebook->assignment;
-  for (PanelResult& result : panels) {
+  for (std::size_t number = 0; number < panels.size(); ++number) {
+    PanelResult& result = panels[number];
+    const PanelCodewords codewords(settings, number);
+    rule.codewords = codewords.search();
     result.groups.group = result.code.group;
     rule.grouping = grouping_of(settings.binarize);
     rule.group_thresholds = result.thresholds.view();
@@ -353,7 +381,7 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
                     [&](PanelResult& panel) { refit_panel(session, settings, panel); });
     }
   }
-  const int length = settings.codewords != nullptr ? settings.codewords->vector_length() : 0;
+  const int length = settings.encodes() ? settings.codebook->vector_length : 0;
   const auto assembled = [&] {
     return assemble(results, w.rows(), w.cols(), length, settings.whole_row());
   };
@@ -368,18 +396,30 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
   result.group_share = group_shares(results);
 }
 
+void check_codewords(const LinearCodewords& codewords,
+                     const std::optional<CodebookParams>& codebook, std::size_t cols,
+                     const BinarizeParams& binarize) {
+  const auto fits = [&](int length) { return codebook && length == codebook->vector_length; };
+  BTC_CHECK(codewords.all == nullptr || fits(codewords.all->vector_length()),
+            "codewords do not fit the codebook's vector length");
+  if (codewords.of_panel.empty()) {
+    return;
+  }
+  BTC_CHECK(fits(codewords.of_panel.front().vector_length) &&
+                codewords.of_panel.size() == codebooks_of_linear(cols, binarize, *codebook),
+            codewords.of_panel.size(), " codebooks do not fit the panels of ", cols, " columns");
+}
+
 }  // namespace
 
 QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFactor& factor,
                                const BinarizeParams& binarize,
                                const std::optional<CodebookParams>& codebook,
-                               const CodewordSearch* codewords,
+                               const LinearCodewords& codewords,
                                const std::optional<std::vector<std::uint32_t>>& salient,
                                Backend& backend) {
   check_params(binarize, codebook);
-  BTC_CHECK(
-      codewords == nullptr || (codebook && codewords->vector_length() == codebook->vector_length),
-      "codewords do not fit the codebook's vector length");
+  check_codewords(codewords, codebook, weight.cols(), binarize);
   const Settings settings{factor, binarize, codebook, codewords, salient, backend};
   const Matrix<float> w = checked_copy(weight, factor, settings.given());
   Matrix<float> centred = w;
@@ -401,6 +441,15 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
   }
   result.relative_error = relative_error(*session, w, dequantize(result.linear), factor);
   return result;
+}
+
+std::vector<PatternHistogram> codebook_histograms(const QuantizedLinear& linear,
+                                                  const BinarizeParams& binarize,
+                                                  const CodebookParams& codebook) {
+  if (codebook.scope == CodebookScope::kBlockGroup) {
+    return panel_histograms(linear.signs, codebook.vector_length, panel_width(binarize, codebook));
+  }
+  return {pattern_histogram(linear.signs, codebook.vector_length)};
 }
 
 }  // namespace btc

@@ -3,14 +3,26 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.hpp"
+#include "quant/codebook.hpp"
 #include "quant/hessian.hpp"
 #include "quant/params.hpp"
 #include "quant/quantized_linear.hpp"
 
 namespace btc {
+
+/// Codewords of one Linear: none (free signs), the same for all its panels, or each panel's own.
+struct LinearCodewords {
+  LinearCodewords(const CodewordSearch* shared) : all(shared) {}  // NOLINT: null is free signs
+  explicit LinearCodewords(std::span<const Codebook> panels) : of_panel(panels) {}
+
+  const CodewordSearch* all = nullptr;
+  std::span<const Codebook> of_panel;  ///< opened when their panel is encoded
+};
 
 /// A quantized Linear and how good it is.
 struct QuantizeResult {
@@ -25,14 +37,21 @@ struct QuantizeResult {
 /// (pass 1, whose patterns the codebook is learned from, or `codebook: none`); with them it chooses
 /// codewords, inside the compensation loop or after it (`codebook.encode`).
 /// @param codebook  present also in pass 1: it sets the chunk of sequential compensation
-/// @param codewords null for free signs; for the codebook's vector length
+/// @param codewords null for free signs; for the codebook's vector length; of each panel where the
+///        codebook's scope is `block_group`
 /// @param salient   columns to use (from pass 1), or nullopt: find them by the rule
 /// @throws NumericError if weights or scales are not finite
 QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFactor& factor,
                                const BinarizeParams& binarize,
                                const std::optional<CodebookParams>& codebook,
-                               const CodewordSearch* codewords,
+                               const LinearCodewords& codewords,
                                const std::optional<std::vector<std::uint32_t>>& salient,
                                Backend& backend);
+
+/// Histograms that the codebooks of a Linear are learned from: of all its signs, or of each panel
+/// where the scope is `block_group`. @param linear with free signs
+std::vector<PatternHistogram> codebook_histograms(const QuantizedLinear& linear,
+                                                  const BinarizeParams& binarize,
+                                                  const CodebookParams& codebook);
 
 }  // namespace btc

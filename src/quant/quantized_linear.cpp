@@ -71,6 +71,20 @@ Matrix<float> dequantize(const QuantizedLinear& linear) {
   return q;
 }
 
+PatternHistogram count_patterns(std::vector<Pattern> patterns, int vector_length) {
+  std::sort(patterns.begin(), patterns.end());
+  PatternHistogram result;
+  result.vector_length = vector_length;
+  for (std::size_t p = 0; p < patterns.size(); ++p) {
+    if (p == 0 || patterns[p] != patterns[p - 1]) {
+      result.patterns.push_back(patterns[p]);
+      result.counts.push_back(0);
+    }
+    ++result.counts.back();
+  }
+  return result;
+}
+
 PatternHistogram pattern_histogram(const BitMatrix& signs, int vector_length) {
   BTC_CHECK(vector_length >= kMinVectorLength && vector_length <= kMaxVectorLength,
             "vector length ", vector_length);
@@ -90,6 +104,24 @@ PatternHistogram pattern_histogram(const BitMatrix& signs, int vector_length) {
     }
   }
   return result;
+}
+
+std::vector<PatternHistogram> panel_histograms(const BitMatrix& signs, int vector_length,
+                                               std::size_t panel) {
+  const auto v = static_cast<std::size_t>(vector_length);
+  BTC_CHECK(panel > 0 && panel % v == 0, "panel of ", panel, " columns, vector length ", v);
+  std::vector<PatternHistogram> histograms;
+  for (std::size_t begin = 0; begin < signs.cols(); begin += panel) {
+    std::vector<Pattern> patterns;
+    const std::size_t end = std::min(begin + panel, signs.cols());
+    for (std::size_t i = 0; i < signs.rows(); ++i) {
+      for (std::size_t j = begin; j < end; j += v) {
+        patterns.push_back(signs.pattern(i, j, vector_length));
+      }
+    }
+    histograms.push_back(count_patterns(std::move(patterns), vector_length));
+  }
+  return histograms;
 }
 
 PatternHistogram merge_histograms(const std::vector<PatternHistogram>& histograms) {

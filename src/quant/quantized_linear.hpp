@@ -58,6 +58,13 @@ Matrix<float> dequantize(const QuantizedLinear& linear);
 /// with +1. @pre 4 <= v <= 24
 PatternHistogram pattern_histogram(const BitMatrix& signs, int vector_length);
 
+/// Distinct ones among `patterns` and how often each occurs.
+PatternHistogram count_patterns(std::vector<Pattern> patterns, int vector_length);
+
+/// `pattern_histogram` of each `panel` columns, from left to right. @pre v divides `panel`
+std::vector<PatternHistogram> panel_histograms(const BitMatrix& signs, int vector_length,
+                                               std::size_t panel);
+
 /// Sum of histograms of equal vector length; empty input gives an empty histogram.
 PatternHistogram merge_histograms(const std::vector<PatternHistogram>& histograms);
 

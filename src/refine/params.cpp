@@ -4,7 +4,8 @@
 
 namespace btc {
 
-void check_params(const RefineParams& refine, const BinarizeParams& binarize) {
+void check_params(const RefineParams& refine, const BinarizeParams& binarize,
+                  const std::optional<CodebookParams>& codebook) {
   if (refine.kd_sign_learning_rate == 0) {
     return;
   }
@@ -18,6 +19,9 @@ void check_params(const RefineParams& refine, const BinarizeParams& binarize) {
   BTC_REQUIRE(ConfigError, binarize.uniform == UniformRule::kNone,
               "refine.kd_sign_learning_rate: got ", refine.kd_sign_learning_rate,
               ", expected 0 with binarize.uniform: levels are not signs");
+  BTC_REQUIRE(ConfigError, !codebook || codebook->scope != CodebookScope::kBlockGroup,
+              "refine.kd_sign_learning_rate: got ", refine.kd_sign_learning_rate,
+              ", expected 0 with codebook.scope: block_group");
 }
 
 }  // namespace btc

@@ -1,6 +1,8 @@
 #pragma once
 /// Settings of the training that follows the encoding. The YAML keys have the names of the fields.
 
+#include <optional>
+
 #include "quant/params.hpp"
 
 namespace btc {
@@ -24,6 +26,7 @@ inline bool trains(const RefineParams& params) {
 }
 
 /// Checks the settings against each other. @throws ConfigError naming the key and what is allowed
-void check_params(const RefineParams& refine, const BinarizeParams& binarize);
+void check_params(const RefineParams& refine, const BinarizeParams& binarize,
+                  const std::optional<CodebookParams>& codebook);
 
 }  // namespace btc

@@ -64,8 +64,8 @@ BlockWeights random_block(const ModelConfig& config) {
 }
 
 std::filesystem::path write_activations(const ModelConfig& config) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("btc_block_bench_" + std::to_string(getpid()) + ".h5");
+  auto path = std::filesystem::temp_directory_path() /
+              ("btc_block_bench_" + std::to_string(getpid()) + ".h5");
   ActivationWriter writer(path, {0, kSequences, kTokens, config.hidden, "bench"});
   for (std::size_t s = 0; s < kSequences; ++s) {
     Matrix<float> hidden(kTokens, config.hidden);
@@ -95,15 +95,14 @@ void block_7b(benchmark::State& state) {
     const Timer codebook_timer;
     std::vector<PatternHistogram> histograms;
     for (const BinarizedLinear& linear : binarized.linear) {
-      histograms.push_back(linear.histogram);
+      histograms.push_back(linear.histograms.front());
     }
     const Codebook codebook = learn_codebook(merge_histograms(histograms), *params, 1, *backend);
     state.counters["codebook_s"] = codebook_timer.seconds();
     const Timer encode_timer;
-    std::vector<std::unique_ptr<CodewordSearch>> searches;
-    searches.push_back(backend->open_codewords(codebook.codewords, codebook.vector_length));
-    const EncodedBlock encoded =
-        encode_block(weights, binarized, binarize, params, searches, *backend);
+    const auto search = backend->open_codewords(codebook.codewords, codebook.vector_length);
+    const EncodedBlock encoded = encode_block(weights, binarized, binarize, params,
+                                              shared_codewords(search.get()), *backend, {});
     state.counters["encode_s"] = encode_timer.seconds();
     state.counters["total_s"] = whole.seconds();
     state.counters["relative_error"] = encoded.relative_error.front();

@@ -46,7 +46,7 @@ std::vector<Case> cases() {
        {}},
       {"wrong_enum",
        start + "codebook: {target_bits: 0.8,\n  scope: global}\n",
-       {"run.yaml:4", "codebook.scope", "'global'", "linear, block, model"},
+       {"run.yaml:4", "codebook.scope", "'global'", "linear, block, model, block_group"},
        {}},
       {"wrong_type",
        start + "calibration: {samples: many}\n",

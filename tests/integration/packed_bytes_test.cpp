@@ -61,6 +61,11 @@ std::vector<Case> cases() {
        .settings = {.binarize = "{split_points: 0, salient: none, compensation: none}",
                     .codebook = "{vector_length: 12, target_bits: 0.5, scope: block, "
                                 "assignment: hamming, encode: post}"}},
+      {.name = "codebook_of_each_panel",
+       .toy = {.intermediate = 90, .blocks = 2},
+       .settings = {.binarize = "{split_points: 1, panel: 24}",
+                    .codebook = "{vector_length: 8, target_bits: 0.6, scope: block_group}",
+                    .refine = "{block_epochs: 1, kd_epochs: 1, batch: 4}"}},
       {.name = "one_block_three_split_points",
        .toy = {.hidden = 48, .intermediate = 130, .blocks = 1, .heads = 6, .kv_heads = 3},
        .settings = {.binarize = "{split_points: 3, split_rule: magnitude, salient: search, "

@@ -87,7 +87,8 @@ std::string draw_binarize(Dice& dice) {
   return text + "}";
 }
 
-std::string draw_codebook(Dice& dice) {
+/// @param panels whether panels may have codebooks of their own
+std::string draw_codebook(Dice& dice, bool panels) {
   if (dice.chance(0.15)) {
     return "none";
   }
@@ -99,12 +100,14 @@ std::string draw_codebook(Dice& dice) {
   const std::size_t v = dice.between(4, 24);
   const std::string size = dice.chance(0.5) ? "target_bits: " + dice.one_of({"0.1", "0.4", "0.55"})
                                             : concat("centroids: ", dice.between(1, 16));
-  return concat(
-      "{vector_length: ", v, ", ", size, ", scope: ", dice.one_of({"linear", "block", "model"}),
-      ", init: ", dice.one_of({"frequency", "random"}),
-      ", assignment: ", dice.one_of({"hamming", "weighted"}),
-      ", encode: ", dice.one_of({"post", "in_loop"}), ", refit: ", dice.one_of({"true", "false"}),
-      ", iterations: ", dice.between(0, 5), "}");
+  return concat("{vector_length: ", v, ", ", size, ", scope: ",
+                panels ? dice.one_of({"linear", "block", "model", "block_group"})
+                       : dice.one_of({"linear", "block", "model"}),
+                ", init: ", dice.one_of({"frequency", "random"}),
+                ", assignment: ", dice.one_of({"hamming", "weighted"}),
+                ", encode: ", dice.one_of({"post", "in_loop"}),
+                ", refit: ", dice.one_of({"true", "false"}), ", iterations: ", dice.between(0, 5),
+                "}");
 }
 
 /// Perplexity of a subject in results.json.
@@ -123,9 +126,10 @@ class RandomSettings : public ::testing::TestWithParam<std::uint64_t> {};
 TEST_P(RandomSettings, PackTheSameBytesAndWhatWasMeasured) {
   Dice dice(GetParam());
   const ToyBench bench("random-settings", draw_model(dice));
+  const std::string binarize = draw_binarize(dice);
   const ToySettings settings = {
-      .binarize = draw_binarize(dice),
-      .codebook = draw_codebook(dice),
+      .binarize = binarize,
+      .codebook = draw_codebook(dice, binarize.find("scales: panel") != std::string::npos),
       .evaluate = "{perplexity: [{name: toy, source: ids, path: TEXT, window: 16}]}"};
   SCOPED_TRACE(read_text_file(bench.model() / "config.json") + settings.binarize + "\n" +
                settings.codebook);

@@ -5,7 +5,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.hpp"
@@ -75,17 +77,24 @@ Outcome quantize(const Matrix<float>& weight, const HessianFactor& factor,
   outcome.result = quantize_linear(weight.view(), factor, params.binarize, params.codebook,
                                    given.get(), std::nullopt, backend);
   PackedFormat format = packed_format(params.binarize, params.codebook);
-  std::optional<Codebook> codebook;
+  std::vector<Codebook> codebooks;
   if (learned) {
-    format.scope = CodebookScope::kLinear;
-    const QuantizedLinear& free = outcome.result.linear;
-    codebook = learn_codebook(pattern_histogram(free.signs, params.codebook->vector_length),
-                              *params.codebook, seed, backend);
-    const auto search = backend.open_codewords(codebook->codewords, params.codebook->vector_length);
+    const QuantizedLinear free = std::move(outcome.result.linear);
+    for (const PatternHistogram& histogram :
+         codebook_histograms(free, params.binarize, *params.codebook)) {
+      codebooks.push_back(learn_codebook(histogram, *params.codebook, seed, backend));
+    }
+    std::unique_ptr<CodewordSearch> search;
+    if (format.scope != CodebookScope::kBlockGroup) {
+      format.scope = CodebookScope::kLinear;
+      search = backend.open_codewords(codebooks.front().codewords, params.codebook->vector_length);
+    }
+    const LinearCodewords codewords =
+        search ? LinearCodewords(search.get()) : LinearCodewords(std::span(codebooks));
     outcome.result = quantize_linear(weight.view(), factor, params.binarize, params.codebook,
-                                     search.get(), free.salient_columns, backend);
+                                     codewords, free.salient_columns, backend);
   }
-  outcome.ledger = linear_ledger(outcome.result.linear, codebook ? &*codebook : nullptr, format);
+  outcome.ledger = linear_ledger(outcome.result.linear, codebooks, format);
   const std::uint64_t weights = weight.size();
   outcome.bits = bit_numbers(outcome.ledger, nominal_bits(format), weights, weights);
   return outcome;

@@ -103,6 +103,25 @@ TEST_F(PackedBlockDamage, Indices) {
   EXPECT_THAT(verdict(), HasSubstr("codewords, expected 1..7131"));
 }
 
+TEST_F(PackedBlockDamage, CodebooksOfPanels) {
+  PackedFormat format = panel_format(1);
+  format.scope = CodebookScope::kBlockGroup;
+  format.index_coding = IndexCoding::kFixed;
+  make(format, 3000, 0);
+  ASSERT_EQ(verdict(), "accepted");
+  const auto good = q("codebook_size");
+  q("codebook_size").bytes[8] = std::byte{0};
+  EXPECT_THAT(verdict(), HasSubstr("codebook, byte"));
+  q("codebook_size").bytes[15] = std::byte{0x80};
+  EXPECT_THAT(verdict(), HasSubstr("codewords, expected 1..7131"));
+  // The first panel's codebook alone: it lacks an index that the second panel uses.
+  q("codebook_size").bytes.assign(good.bytes.begin(), good.bytes.begin() + 8);
+  q("codebook_size").shape = {1};
+  q("codebook").bytes.resize(6000);
+  q("codebook").shape = {6000};
+  EXPECT_THAT(verdict(), HasSubstr("codebook_size"));
+}
+
 TEST_F(PackedBlockDamage, IndexBehindASmallerCodebook) {
   PackedFormat format = panel_format(1);
   format.index_coding = IndexCoding::kFixed;

@@ -94,6 +94,8 @@ std::vector<Case> cases() {
       {"LinearFixed",
        with_coding(make_format(16, 7131, Scope::kLinear, 128, 3), IndexCoding::kFixed), 40, 20},
       {"FewerCodewordsThanConfigured", make_format(16, 2352, Scope::kLinear, 128, 2), 17, 1},
+      {"BlockGroupScope", make_format(16, 2352, Scope::kBlockGroup, 64, 3), 2349, 20},
+      {"BlockGroupScopeOnePanel", make_format(8, 99, Scope::kBlockGroup, 208, 1), 99, 0},
       {"BlockScope", make_format(8, 100, Scope::kBlock, 64, 4), 100, 8},
       {"ModelScope", make_format(12, 21618 / 8, Scope::kModel, 120, 2), 2702, 0},
       {"ShortestVectors", make_format(4, 11, Scope::kBlock, 128, 4), 11, 203 / 2},

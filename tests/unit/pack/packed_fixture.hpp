@@ -43,7 +43,7 @@ struct PackedFixture {
         for (std::size_t k = 0; k < salient; ++k) {
           shape.salient.push_back(static_cast<std::uint32_t>(3 * k + 1));
         }
-        block.at(index_of(kind)) = random_linear(shape, format, codewords, rng);
+        block.at(index_of(kind)) = random_linear(shape, format, {codewords}, rng);
       }
     }
   }

@@ -26,11 +26,19 @@ struct RandomBlock {
     model_codewords = format.codec == Codec::kLinear2016
                           ? linear_code_words()
                           : random_codewords(stored_codewords, format.vector_length, rng);
-    std::vector<Pattern> codewords = model_codewords;
+    std::vector<std::vector<Pattern>> codewords = {model_codewords};
     for (const LinearKind kind : kLinearKinds) {
       if (format.vector_length > 0 && format.scope == CodebookScope::kLinear) {
-        codewords = random_codewords(stored_codewords, format.vector_length, rng);
-        block.codebooks.push_back({format.vector_length, codewords, 0, 0});
+        codewords = {random_codewords(stored_codewords, format.vector_length, rng)};
+        block.codebooks.push_back({format.vector_length, codewords[0], 0, 0});
+      }
+      if (format.scope == CodebookScope::kBlockGroup) {
+        codewords.clear();
+        for (std::size_t panel = 0; panel < ceil_div(cols, format.panel); ++panel) {
+          codewords.push_back(
+              random_codewords(stored_codewords + panel, format.vector_length, rng));
+          block.codebooks.push_back({format.vector_length, codewords.back(), 0, 0});
+        }
       }
       RandomShape shape{5 + index_of(kind), cols, {}, upper_share};
       for (std::size_t k = 0; k < salient; ++k) {
@@ -39,7 +47,7 @@ struct RandomBlock {
       block.linear.at(index_of(kind)) = random_linear(shape, format, codewords, rng);
     }
     if (format.vector_length > 0 && format.scope == CodebookScope::kBlock) {
-      block.codebooks.push_back({format.vector_length, codewords, 0, 0});
+      block.codebooks.push_back({format.vector_length, codewords[0], 0, 0});
     }
     block.copied.push_back({"model.layers.3.input_layernorm.weight",
                             DType::kBf16,

@@ -49,8 +49,9 @@ inline Matrix<float> random_halves(std::size_t rows, std::size_t cols, Rng& rng)
   return matrix;
 }
 
-/// Index and signs from codewords, or free signs without.
-inline void fill_signs(QuantizedLinear& linear, const std::vector<Pattern>& codewords, Rng& rng) {
+/// Index and signs from codewords (of all sub-vectors, or of each panel), or free signs without.
+inline void fill_signs(QuantizedLinear& linear, const std::vector<std::vector<Pattern>>& codewords,
+                       Rng& rng) {
   linear.signs = random_bits(linear.rows, linear.cols, rng);
   if (linear.vector_length == 0) {
     return;
@@ -59,8 +60,9 @@ inline void fill_signs(QuantizedLinear& linear, const std::vector<Pattern>& code
   linear.index = Matrix<std::uint32_t>(linear.rows, ceil_div(linear.cols, v));
   for (std::size_t i = 0; i < linear.rows; ++i) {
     for (std::size_t s = 0; s < linear.index.cols(); ++s) {
-      linear.index(i, s) = static_cast<std::uint32_t>(rng.below(codewords.size()));
-      linear.signs.set_pattern(i, s * v, linear.vector_length, codewords[linear.index(i, s)]);
+      const auto& words = codewords[codewords.size() == 1 ? 0 : s * v / linear.panel];
+      linear.index(i, s) = static_cast<std::uint32_t>(rng.below(words.size()));
+      linear.signs.set_pattern(i, s * v, linear.vector_length, words[linear.index(i, s)]);
     }
   }
 }
@@ -87,7 +89,7 @@ inline Matrix<std::uint8_t> random_levels(std::size_t rows, std::size_t cols, in
 }
 
 inline QuantizedLinear random_linear(const RandomShape& shape, const PackedFormat& format,
-                                     const std::vector<Pattern>& codewords, Rng& rng) {
+                                     const std::vector<std::vector<Pattern>>& codewords, Rng& rng) {
   QuantizedLinear linear;
   linear.rows = shape.rows;
   linear.cols = shape.cols;

@@ -47,9 +47,10 @@ BinarizedBlock example() {
   for (std::uint32_t k = 0; k < kLinearKinds.size(); ++k) {
     block.linear.push_back(
         {k % 2 == 0 ? std::vector<std::uint32_t>{k, k + 9} : std::vector<std::uint32_t>{},
-         {16, {k, k + 7}, {1, 5'000'000'000}},
+         {{16, {k, k + 7}, {1, 5'000'000'000}}},
          0.01 * k});
   }
+  block.linear[2].histograms.push_back({16, {3, 4, 50000}, {2, 1, 9}});
   return block;
 }
 
@@ -66,11 +67,17 @@ TEST_F(StageFiles, ABinarizedBlockComesBackBitForBit) {
   ASSERT_EQ(back.linear.size(), block.linear.size());
   for (std::size_t k = 0; k < block.linear.size(); ++k) {
     EXPECT_EQ(back.linear[k].salient_columns, block.linear[k].salient_columns);
-    EXPECT_EQ(back.linear[k].histogram.patterns, block.linear[k].histogram.patterns);
-    EXPECT_EQ(back.linear[k].histogram.counts, block.linear[k].histogram.counts);
+    ASSERT_EQ(back.linear[k].histograms.size(), block.linear[k].histograms.size());
+    for (std::size_t h = 0; h < block.linear[k].histograms.size(); ++h) {
+      EXPECT_EQ(back.linear[k].histograms[h].patterns, block.linear[k].histograms[h].patterns);
+      EXPECT_EQ(back.linear[k].histograms[h].counts, block.linear[k].histograms[h].counts);
+    }
     EXPECT_EQ(back.linear[k].relative_error, block.linear[k].relative_error);
   }
-  EXPECT_EQ(read_histograms(path_).at(3).patterns, block.linear[3].histogram.patterns);
+  const auto histograms = read_histograms(path_);
+  ASSERT_EQ(histograms.size(), kLinearKinds.size() + 1);
+  EXPECT_EQ(histograms[3].patterns, block.linear[2].histograms[1].patterns);
+  EXPECT_EQ(histograms[7].patterns, block.linear[6].histograms[0].patterns);
 }
 
 TEST_F(StageFiles, WithoutCodebookOnlyTheFactorsAreKept) {

@@ -166,6 +166,12 @@ TEST(Fingerprints, ScopeLinearHasACodebookUnitPerBlock) {
   PipelineConfig config = base_config();
   config.codebook->scope = CodebookScope::kLinear;
   EXPECT_EQ(units_of(config).codebook.size(), 3U);
+  const std::string binarized = units_of(config).binarize[0].fingerprint;
+  config.codebook->scope = CodebookScope::kBlock;
+  EXPECT_EQ(units_of(config).binarize[0].fingerprint, binarized);
+  config.codebook->scope = CodebookScope::kBlockGroup;
+  EXPECT_EQ(units_of(config).codebook.size(), 3U);
+  EXPECT_NE(units_of(config).binarize[0].fingerprint, binarized) << "a histogram for each panel";
   config.codebook.reset();
   const PlannedUnits units = units_of(config);
   EXPECT_TRUE(units.codebook.empty());

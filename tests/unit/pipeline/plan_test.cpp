@@ -104,6 +104,18 @@ TEST(Plan, TheLinearCodeStoresNoCodebook) {
   EXPECT_EQ(plan.stages[3].units, 0U);
 }
 
+TEST(Plan, CodebooksOfPanelsAreCharged) {
+  PipelineConfig config = paper_config();
+  config.codebook->scope = CodebookScope::kBlockGroup;
+  const Plan plan = make_plan(config, parse_model_config(kLlama7b, "test"), 8);
+  const auto codebook = std::ranges::find_if(
+      plan.ledger, [](const LedgerLine& line) { return line.category == "codebook"; });
+  ASSERT_NE(codebook, plan.ledger.end());
+  constexpr std::uint64_t kPanels = 4 * 32 + 2 * 32 + 86;  // of a block
+  EXPECT_EQ(codebook->bytes, 32 * kPanels * (7131 * 2 + 8));
+  EXPECT_EQ(plan.stages[3].units, 32U);
+}
+
 TEST(PackedFormatOf, FollowsTheSettings) {
   EXPECT_EQ(packed_format(paper_config().binarize, paper_config().codebook).panel, 128U);
   const PackedFormat row = packed_format(row_config().binarize, row_config().codebook);

@@ -79,6 +79,19 @@ TEST(CheckParams, SalientGroupsNeedSearchedSplits) {
   check_params(params, std::nullopt);
 }
 
+TEST(CheckParams, CodebooksOfPanelsNeedScalesOfPanels) {
+  BinarizeParams params;
+  CodebookParams codebook = with_bits(0.8, 20);
+  codebook.scope = CodebookScope::kBlockGroup;
+  check_params(params, codebook);
+  EXPECT_EQ(codebooks_of_linear(4096, params, codebook), 35U) << "panels of 120 columns";
+  params.scales = ScaleLayout::kRow;
+  EXPECT_THAT(message_of([&] { check_params(params, codebook); }),
+              HasSubstr("codebook.scope: got block_group"));
+  codebook.scope = CodebookScope::kLinear;
+  EXPECT_EQ(codebooks_of_linear(4096, params, codebook), 1U);
+}
+
 TEST(CodebookSize, OfTheLinearCodeIsGiven) {
   CodebookParams params;
   params.codec = Codec::kLinear2016;

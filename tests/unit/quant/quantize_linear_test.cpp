@@ -235,6 +235,39 @@ TEST_P(QuantizeLinearTest, LargeCodebooksAreLossless) {
 
 // The stored values are what the loop went on with: every panel, taken from what the stored panels
 // before it leave, chooses the stored signs again.
+TEST_P(QuantizeLinearTest, EachPanelIsCodedWithItsOwnCodebook) {
+  const Matrix<float> w = test::normal_weights(20, 88, 7);
+  const HessianFactor factor = test::ar1_factor(88, 0.7, *backend_);
+  BinarizeParams binarize;
+  binarize.panel = 40;
+  CodebookParams codebook = codebook_of(8, 0.3);
+  codebook.scope = CodebookScope::kBlockGroup;
+  const QuantizeResult free = run(w, factor, binarize, codebook);
+  std::vector<Codebook> codebooks;
+  for (const PatternHistogram& histogram : codebook_histograms(free.linear, binarize, codebook)) {
+    codebooks.push_back(learn_codebook(histogram, codebook, 1, *backend_));
+  }
+  ASSERT_THAT(codebooks, SizeIs(3));
+  ASSERT_NE(codebooks[0].codewords, codebooks[1].codewords);
+  for (const EncodeMode encode : {EncodeMode::kInLoop, EncodeMode::kPost}) {
+    codebook.encode = encode;
+    const QuantizedLinear coded =
+        quantize_linear(w.view(), factor, binarize, codebook, LinearCodewords(codebooks),
+                        free.linear.salient_columns, *backend_)
+            .linear;
+    for (std::size_t i = 0; i < coded.rows; ++i) {
+      for (std::size_t s = 0; s < coded.index.cols(); ++s) {
+        EXPECT_EQ(coded.signs.pattern(i, 8 * s, 8),
+                  codebooks.at(s / 5).codewords.at(coded.index(i, s)));
+      }
+    }
+  }
+  EXPECT_THROW(quantize_linear(w.view(), factor, binarize, codebook,
+                               LinearCodewords(std::span(codebooks).first(2)),
+                               free.linear.salient_columns, *backend_),
+               Error);
+}
+
 TEST_P(QuantizeLinearTest, StoredPanelsReplayTheLoopBitForBit) {
   const Matrix<float> w = test::normal_weights(30, 130, 8);
   const HessianFactor factor = test::ar1_factor(130, 0.9, *backend_);

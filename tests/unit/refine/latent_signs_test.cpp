@@ -132,9 +132,10 @@ TEST_F(LatentSignsTest, BeginHalfwayAndMoveInTheirUnit) {
 }
 
 TEST(SignTraining, IsRefusedWhereItCannotWork) {
-  const auto error_of = [](const RefineParams& refine, const BinarizeParams& binarize) {
+  std::optional<CodebookParams> codebook;
+  const auto error_of = [&](const RefineParams& refine, const BinarizeParams& binarize) {
     try {
-      check_params(refine, binarize);
+      check_params(refine, binarize, codebook);
     } catch (const ConfigError& error) {
       return std::string(error.what());
     }
@@ -152,6 +153,11 @@ TEST(SignTraining, IsRefusedWhereItCannotWork) {
   binarize.salient = SalientRule::kNone;
   binarize.uniform = UniformRule::kRtn;
   EXPECT_THAT(error_of(refine, binarize), HasSubstr("levels are not signs"));
+  binarize.uniform = UniformRule::kNone;
+  codebook = CodebookParams{};
+  EXPECT_EQ(error_of(refine, binarize), "");
+  codebook->scope = CodebookScope::kBlockGroup;
+  EXPECT_THAT(error_of(refine, binarize), HasSubstr("block_group"));
 }
 
 }  // namespace
