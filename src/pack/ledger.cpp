@@ -15,7 +15,7 @@ struct SuffixCategory {
   std::string_view category;
 };
 /// Last part of a tensor's name; `weight` is decided by the whole name.
-constexpr std::array<SuffixCategory, 21> kSuffixes = {{{"indices", "signs"},
+constexpr std::array<SuffixCategory, 22> kSuffixes = {{{"indices", "signs"},
                                                        {"signs", "signs"},
                                                        {"levels", "signs"},
                                                        {"zeros", "scales"},
@@ -24,6 +24,7 @@ constexpr std::array<SuffixCategory, 21> kSuffixes = {{{"indices", "signs"},
                                                        {"codebook", "codebook"},
                                                        {"codebook_size", "codebook"},
                                                        {"alpha", "scales"},
+                                                       {"group_ratio", "scales"},
                                                        {"mu", "scales"},
                                                        {"salient_alpha", "scales"},
                                                        {"salient_mu", "scales"},

@@ -24,6 +24,7 @@ LinearLayout::LinearLayout(std::size_t n, std::size_t m, std::size_t k, const Pa
       panel(panel_columns(format, m)),
       panels(ceil_div(m, panel)),
       groups(format.groups),
+      row_groups(format.group_ratio ? 1 : format.groups),
       salient_groups(format.salient_groups),
       column_scales(!format.column_scale        ? 0
                     : format.group_column_scale ? format.groups
@@ -43,7 +44,10 @@ std::vector<std::int64_t> LinearLayout::level_shape(std::size_t count) const {
   return {extent(rows), extent(ceil_div(count * level_bits, 8))};
 }
 std::vector<std::int64_t> LinearLayout::scale_shape() const {
-  return {extent(rows), extent(panels), extent(groups)};
+  return {extent(rows), extent(panels), extent(row_groups)};
+}
+std::vector<std::int64_t> LinearLayout::group_ratio_shape() const {
+  return {extent(groups - row_groups)};
 }
 std::vector<std::int64_t> LinearLayout::salient_alpha_shape() const {
   return {extent(rows), extent(panels), extent(salient_groups), 2};
@@ -130,6 +134,8 @@ void check_format(const PackedFormat& format, std::string_view origin) {
               ", expected a multiple of vector_length ", v);
   BTC_REQUIRE(FormatError, format.column_scale || !format.group_column_scale, origin,
               ": column scales of each group without column scales");
+  BTC_REQUIRE(FormatError, !format.group_ratio || (format.groups > 1 && !format.mean), origin,
+              ": ratios of ", format.groups, " groups, expected at least 2, without means");
   BTC_REQUIRE(FormatError, !format.rice_group_map || format.groups == 2, origin,
               ": a Rice-coded group map with ", format.groups, " groups, expected 2");
 }

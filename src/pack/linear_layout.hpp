@@ -23,6 +23,7 @@ struct LinearLayout {
   std::size_t panel;           ///< columns that share scales
   std::size_t panels;          ///< p
   std::size_t groups;          ///< G
+  std::size_t row_groups;      ///< those with a scale of their own in each row, G or 1
   std::size_t salient_groups;  ///< g
   std::size_t column_scales;   ///< C, of each column that is not salient
   std::size_t level_bits;      ///< 0: signs
@@ -42,7 +43,8 @@ struct LinearLayout {
   [[nodiscard]] std::vector<std::int64_t> sign_shape() const;  ///< [n, ceil(m / 8)]
   /// [rows, ceil(count * bits / 8)], for the levels of a row or the zeros of its panels
   [[nodiscard]] std::vector<std::int64_t> level_shape(std::size_t count) const;
-  [[nodiscard]] std::vector<std::int64_t> scale_shape() const;              ///< [n, p, G]
+  [[nodiscard]] std::vector<std::int64_t> scale_shape() const;              ///< [n, p, row_groups]
+  [[nodiscard]] std::vector<std::int64_t> group_ratio_shape() const;        ///< [G - 1]
   [[nodiscard]] std::vector<std::int64_t> salient_alpha_shape() const;      ///< [n, p, g, 2]
   [[nodiscard]] std::vector<std::int64_t> salient_mu_shape() const;         ///< [n, p, g]
   [[nodiscard]] std::vector<std::int64_t> alpha_col_shape() const;          ///< [C, e]

@@ -70,7 +70,10 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
                  layout.sub_vectors);
   check_optional(name + ".group", linear.group, format.groups > 1, layout.rows, layout.cols);
   check_matrix(name + ".alpha", linear.alpha.rows(), linear.alpha.cols(), layout.rows,
-               layout.panels * format.groups);
+               layout.panels * layout.row_groups);
+  BTC_CHECK(linear.group_ratio.size() == (format.group_ratio ? format.groups : 0) &&
+                (linear.group_ratio.empty() || linear.group_ratio[0] == 1.0F),
+            name, ": ", linear.group_ratio.size(), " ratios of groups, or the first is not 1");
   check_optional(name + ".mu", linear.mu, format.mean, layout.rows, layout.panels * format.groups);
   check_optional(name + ".residual", linear.residual, layout.salient > 0, layout.rows,
                  layout.salient);
@@ -138,6 +141,10 @@ class LinearWriter {
       store_.add_bytes(name_ + ".signs", layout_.sign_shape(), linear_.signs.bytes());
     }
     store_.add_halves(name_ + ".alpha", layout_.scale_shape(), linear_.alpha.values());
+    if (format_.group_ratio) {
+      store_.add_halves(name_ + ".group_ratio", layout_.group_ratio_shape(),
+                        std::span(linear_.group_ratio).subspan(1));
+    }
     if (format_.mean) {
       store_.add_halves(name_ + ".mu", layout_.scale_shape(), linear_.mu.values());
     }

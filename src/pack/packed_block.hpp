@@ -37,6 +37,7 @@ struct PackedFormat {
   bool rice_group_map = false;     ///< sparse map, Rice-coded where that is smaller (G = 2 only)
   /// with column_scale: one for each group, and for each plane of the salient columns
   bool group_column_scale = false;
+  bool group_ratio = false;  ///< the groups of a row share alpha up to a factor of the Linear
   bool operator==(const PackedFormat&) const = default;
 };
 

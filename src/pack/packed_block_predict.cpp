@@ -91,7 +91,8 @@ std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols
   if (stores_codebook(format)) {
     add("codebook", own_codebook_bytes(layout, format));
   }
-  std::uint64_t halves = elements(layout.scale_shape()) * (format.mean ? 2 : 1);
+  std::uint64_t halves =
+      elements(layout.scale_shape()) * (format.mean ? 2 : 1) + elements(layout.group_ratio_shape());
   if (layout.salient > 0) {
     add("residual", elements(layout.residual_shape()));
     halves += elements(layout.salient_alpha_shape()) +

@@ -139,8 +139,9 @@ class LinearReader {
     linear_.salient_groups = format_.salient_groups;
     linear_.vector_length = format_.vector_length;
     linear_.level_bits = format_.level_bits;
-    const std::size_t scales = layout.panels * layout.groups;
+    const std::size_t scales = layout.panels * layout.row_groups;
     linear_.alpha = halves("alpha", layout.scale_shape(), scales);
+    read_group_ratio(layout);
     if (format_.mean) {
       linear_.mu = halves("mu", layout.scale_shape(), scales);
     } else {
@@ -268,6 +269,15 @@ class LinearReader {
     }
     linear_.residual =
         reader_.bits("residual_signs", layout.residual_shape(), layout.rows, layout.salient);
+  }
+
+  void read_group_ratio(const LinearLayout& layout) {
+    if (!format_.group_ratio) {
+      reader_.refuse("group_ratio", "the groups have scales of their own");
+      return;
+    }
+    linear_.group_ratio = reader_.halves("group_ratio", layout.group_ratio_shape());
+    linear_.group_ratio.insert(linear_.group_ratio.begin(), 1.0F);
   }
 
   void read_column_scale(const LinearLayout& layout, const std::vector<std::uint32_t>& kept) {

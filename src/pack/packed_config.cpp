@@ -60,6 +60,9 @@ ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool ti
   } else {
     config["column_scale"] = format.column_scale;
   }
+  if (format.group_ratio) {
+    config["group_ratio"] = true;
+  }
   if (format.column_mean) {
     config["column_mean"] = true;
   }
@@ -170,6 +173,7 @@ PackedFormat read_format(StrictObject& config) {
   format.mean = config.flag("mean");
   format.group_column_scale = config.at("column_scale") == kGroupColumnScale;
   format.column_scale = format.group_column_scale || config.flag("column_scale");
+  format.group_ratio = config.has("group_ratio") && config.flag("group_ratio");
   format.column_mean = config.has("column_mean") && config.flag("column_mean");
   format.salient = config.flag("salient");
   only("residual", "raw");

@@ -35,6 +35,7 @@ PackedFormat packed_format(const BinarizeParams& binarize,
   format.level_bits = uniform ? binarize.uniform_bits : 0;
   format.column_scale = row || row_column;
   format.group_column_scale = row_column;
+  format.group_ratio = binarize.scales == ScaleLayout::kRowRatio;
   format.salient = binarize.salient != SalientRule::kNone;
   format.salient_groups = binarize.salient_groups ? format.groups : 1;
   format.rice_group_map = binarize.split_rule == SplitRule::kFraction &&

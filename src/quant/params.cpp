@@ -31,10 +31,11 @@ void check_binarize(const BinarizeParams& p) {
     BTC_REQUIRE(ConfigError, share > 0 && share < 1, "binarize.group_fractions: got ", share,
                 ", expected a value between 0 and 1");
   }
-  const bool row = p.scales == ScaleLayout::kRow;
+  const bool ratio = p.scales == ScaleLayout::kRowRatio;
+  const bool row = p.scales == ScaleLayout::kRow || ratio;
   BTC_REQUIRE(ConfigError, !row || p.method == FitRule::kArb, "binarize.method: got ",
               kFitRuleNames.at(static_cast<std::size_t>(p.method)),
-              ", expected arb with scales: row");
+              ", expected arb with scales: row and row_ratio");
   BTC_REQUIRE(ConfigError, p.solver == FitSolver::kIterative || (!row && p.method == FitRule::kArb),
               "binarize.solver: got exact, expected iterative unless method is arb and scales are "
               "panel");
@@ -43,6 +44,8 @@ void check_binarize(const BinarizeParams& p) {
                                     p.split_points > 0 && p.salient != SalientRule::kNone),
               "binarize.salient_groups: got true, expected false unless there are salient columns, "
               "split points, split_rule: search and scales: panel");
+  BTC_REQUIRE(ConfigError, !ratio || (p.split_points > 0 && p.rounding == ScaleRounding::kPanel),
+              "binarize.scales: row_ratio expects split points and rounding: panel");
   const double sum = std::accumulate(p.group_fractions.begin(), p.group_fractions.end(), 0.0);
   BTC_REQUIRE(ConfigError, sum < 1, "binarize.group_fractions: the shares add up to ", sum,
               ", expected less than 1");

@@ -154,7 +154,24 @@ void round_row_scales(std::size_t cols, const Settings& settings, RowScales& sca
   PanelScales values{std::move(scales.alpha),     {}, std::move(scales.salient_alpha), {},
                      std::move(scales.alpha_col), {}};
   settings.round({0, cols}, values);
-  scales = {std::move(values.alpha), std::move(values.salient_alpha), std::move(values.alpha_col)};
+  scales.alpha = std::move(values.alpha);
+  scales.salient_alpha = std::move(values.salient_alpha);
+  scales.alpha_col = std::move(values.alpha_col);
+}
+
+/// The scales of a fit as they will be stored.
+void store_row_scales(const RowProblem& problem, const Settings& settings, RowScales& scales) {
+  const bool shared = settings.binarize.scales == ScaleLayout::kRowRatio;
+  if (shared) {
+    share_group_ratio(problem, scales);
+  }
+  round_row_scales(problem.target.cols(), settings, scales);
+  for (std::size_t g = 1; shared && g < problem.groups; ++g) {
+    scales.group_ratio[g] = round_to_fp16(scales.group_ratio[g]);
+    for (std::size_t i = 0; i < scales.alpha.rows(); ++i) {
+      scales.alpha(i, g) = scales.alpha(i, 0) * scales.group_ratio[g];
+    }
+  }
 }
 
 RowPlan plan_rows(ArbSession& session, const Matrix<float>& w, const std::vector<Panel>& panels,
@@ -174,9 +191,9 @@ RowPlan plan_rows(ArbSession& session, const Matrix<float>& w, const std::vector
     group_by_thresholds(w.view(), plan.thresholds.view(), group.view());
   }
   const std::vector<float> h = importance(settings.factor);
-  plan.scales = fit_row_scales({w.view(), group.view(), plan.groups.front().count, h},
-                               settings.binarize.iterations);
-  round_row_scales(w.cols(), settings, plan.scales);
+  const RowProblem problem{w.view(), group.view(), plan.groups.front().count, h};
+  plan.scales = fit_row_scales(problem, settings.binarize.iterations);
+  store_row_scales(problem, settings, plan.scales);
   return plan;
 }
 
@@ -301,8 +318,8 @@ void encode_after_loop(std::vector<PanelResult>& panels, const Matrix<float>& ta
 }
 
 /// Least-squares whole-row scales for the signs of all panels.
-void refit_rows(std::vector<PanelResult>& panels, const Matrix<float>& targets,
-                const Settings& settings) {
+RowScales refit_rows(std::vector<PanelResult>& panels, const Matrix<float>& targets,
+                     const Settings& settings) {
   const QuantizedLinear linear = assemble(panels, targets.rows(), targets.cols(), 0, true);
   Matrix<std::uint8_t> group(targets.rows(), targets.cols());
   for (const PanelResult& result : panels) {
@@ -313,12 +330,24 @@ void refit_rows(std::vector<PanelResult>& panels, const Matrix<float>& targets,
     }
   }
   const std::vector<float> h = importance(settings.factor);
-  RowScales scales = refit_row_scales({targets.view(), group.view(), linear.groups, h},
-                                      linear.signs, linear.residual, settings.binarize.iterations);
-  round_row_scales(targets.cols(), settings, scales);
+  const RowProblem problem{targets.view(), group.view(), linear.groups, h};
+  RowScales scales =
+      refit_row_scales(problem, linear.signs, linear.residual, settings.binarize.iterations);
+  store_row_scales(problem, settings, scales);
   for (PanelResult& result : panels) {
     result.scales = scales_of(scales, result.panel);
   }
+  return scales;
+}
+
+/// Stores the scales of the groups as the products they are.
+void keep_ratio(const RowScales& scales, QuantizedLinear& linear) {
+  linear.group_ratio = scales.group_ratio;
+  Matrix<float> first(linear.rows, 1);
+  for (std::size_t i = 0; i < linear.rows; ++i) {
+    first(i, 0) = linear.alpha(i, 0);
+  }
+  linear.alpha = std::move(first);
 }
 
 std::vector<double> group_shares(const std::vector<PanelResult>& panels) {
@@ -375,7 +404,7 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
       encode_after_loop(results, targets, settings);
     }
     if (settings.refit() && plan) {
-      refit_rows(results, targets, settings);
+      plan->scales = refit_rows(results, targets, settings);
     } else if (settings.refit()) {
       std::for_each(results.begin(), results.end(),
                     [&](PanelResult& panel) { refit_panel(session, settings, panel); });
@@ -393,6 +422,9 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
     }
   }
   result.linear = assembled();
+  if (settings.binarize.scales == ScaleLayout::kRowRatio) {
+    keep_ratio(plan->scales, result.linear);
+  }
   result.group_share = group_shares(results);
 }
 

@@ -44,7 +44,8 @@ std::size_t salient_group_of(const QuantizedLinear& linear, std::size_t i, std::
 }
 
 float QuantizedLinear::entry_alpha(std::size_t i, std::size_t g, std::size_t j) const {
-  const float own = alpha(i, j / panel * groups + g);
+  const float first = alpha(i, alpha_column(g, j));
+  const float own = group_ratio.empty() ? first : first * group_ratio[g];
   return alpha_col.empty() ? own : own * alpha_col[(alpha_col.size() == cols ? 0 : g) * cols + j];
 }
 

@@ -26,10 +26,12 @@ struct QuantizedLinear {
   Matrix<std::uint8_t> group;  ///< [n, m] 0..G-1, `salient_code` in salient columns; empty if G = 1
   std::vector<std::uint32_t> salient_columns;  ///< ascending, K of them
   BitMatrix residual;                          ///< [n, K] second plane
-  Matrix<float> alpha;                         ///< [n, p*G]
-  Matrix<float> mu;                            ///< [n, p*G], empty: no mean
-  Matrix<float> salient_alpha;                 ///< [n, p*2g], empty if K = 0
-  Matrix<float> salient_mu;                    ///< [n, p*g], empty: no mean
+  Matrix<float> alpha;                         ///< [n, p*G], or [n, p] with `group_ratio`
+  /// [G], first 1: the scale of a group is alpha[i, b] * group_ratio[g]; empty: each has its own
+  std::vector<float> group_ratio;
+  Matrix<float> mu;             ///< [n, p*G], empty: no mean
+  Matrix<float> salient_alpha;  ///< [n, p*2g], empty if K = 0
+  Matrix<float> salient_mu;     ///< [n, p*g], empty: no mean
   /// [m], or [G, m], one for each group; 1 in salient columns; empty: no column scale
   std::vector<float> alpha_col;
   std::vector<float> salient_alpha_col;  ///< [2g, K], of both planes of each group; empty: none
@@ -39,6 +41,10 @@ struct QuantizedLinear {
   Matrix<std::uint8_t> zero;   ///< [n, p]
 
   [[nodiscard]] std::size_t panels() const { return ceil_div(cols, panel); }
+  /// Column of `alpha` that an entry of group g in column j has.
+  [[nodiscard]] std::size_t alpha_column(std::size_t g, std::size_t j) const {
+    return group_ratio.empty() ? j / panel * groups + g : j / panel;
+  }
   /// alpha[i, b, g] * alpha_col[g, j] of an entry of group g.
   [[nodiscard]] float entry_alpha(std::size_t i, std::size_t g, std::size_t j) const;
   /// Scale of a plane of the salient column of this rank.

@@ -110,6 +110,54 @@ void normalise(const RowProblem& problem, RowScales& scales) {
   }
 }
 
+constexpr int kRatioSweeps = 20;
+
+/// sum_j h_j alpha_col_j^2 over the entries of each row and group [n, G].
+Matrix<double> group_worth(const RowProblem& problem, const std::vector<float>& alpha_col) {
+  Matrix<double> worth(problem.target.rows(), problem.groups);
+  for (std::size_t i = 0; i < worth.rows(); ++i) {
+    for (std::size_t j = 0; j < problem.target.cols(); ++j) {
+      const std::uint8_t g = problem.group(i, j);
+      if (g != kSalientGroup) {
+        const auto column = static_cast<double>(alpha_col[j]);
+        worth(i, g) += static_cast<double>(problem.importance[j]) * column * column;
+      }
+    }
+  }
+  return worth;
+}
+
+/// Least-squares a of sum_g worth_g (alpha_g - a ratio_g)^2.
+double shared_scale(std::span<const float> alpha, std::span<const double> worth,
+                    const std::vector<double>& ratio) {
+  double above = 0;
+  double below = 0;
+  for (std::size_t g = 0; g < ratio.size(); ++g) {
+    above += worth[g] * ratio[g] * static_cast<double>(alpha[g]);
+    below += worth[g] * ratio[g] * ratio[g];
+  }
+  return below > 0 ? above / below : 0;
+}
+
+/// Least-squares ratios for the rows' scales, then divided by the first.
+void update_ratio(const Matrix<float>& alpha, const Matrix<double>& worth,
+                  const std::vector<double>& row, std::vector<double>& ratio) {
+  std::vector<double> next(ratio.size());
+  for (std::size_t g = 0; g < ratio.size(); ++g) {
+    double above = 0;
+    double below = 0;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      above += worth(i, g) * row[i] * static_cast<double>(alpha(i, g));
+      below += worth(i, g) * row[i] * row[i];
+    }
+    next[g] = below > 0 ? above / below : 1.0;
+  }
+  if (next[0] > 0) {
+    std::transform(next.begin(), next.end(), ratio.begin(),
+                   [&](double value) { return value / next[0]; });
+  }
+}
+
 /// A row's salient entries.
 struct SalientRow {
   std::vector<float> target;
@@ -242,6 +290,25 @@ RowScales refit_row_scales(const RowProblem& problem, const BitMatrix& signs,
     scales.salient_alpha(i, 1) = scale.residual;
   }
   return scales;
+}
+
+void share_group_ratio(const RowProblem& problem, RowScales& scales) {
+  const Matrix<double> worth = group_worth(problem, scales.alpha_col);
+  std::vector<double> ratio(problem.groups, 1.0);
+  std::vector<double> row(scales.alpha.rows());
+  for (int sweep = 0; sweep < kRatioSweeps; ++sweep) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      row[i] = shared_scale(scales.alpha.row(i), worth.row(i), ratio);
+    }
+    update_ratio(scales.alpha, worth, row, ratio);
+  }
+  scales.group_ratio.assign(ratio.begin(), ratio.end());
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const double scale = shared_scale(scales.alpha.row(i), worth.row(i), ratio);
+    for (std::size_t g = 0; g < problem.groups; ++g) {
+      scales.alpha(i, g) = static_cast<float>(scale * ratio[g]);
+    }
+  }
 }
 
 }  // namespace btc

@@ -15,6 +15,8 @@ struct RowScales {
   Matrix<float> alpha;           ///< [n, G]
   Matrix<float> salient_alpha;   ///< [n, 2], empty without salient columns
   std::vector<float> alpha_col;  ///< [m], mean 1 over the other columns; 1 in salient columns
+  /// [G], first 1: alpha[i, g] = alpha[i, 0] * group_ratio[g]; empty: every group has its own
+  std::vector<float> group_ratio;
 };
 
 /// What row scales are fitted to.
@@ -36,5 +38,10 @@ RowScales fit_row_scales(const RowProblem& problem, int iterations);
 /// @param residual [n, K], second plane of the salient columns
 RowScales refit_row_scales(const RowProblem& problem, const BitMatrix& signs,
                            const BitMatrix& residual, int iterations);
+
+/// Replaces the scales of the groups by products, nearest in the metric of the fit: the
+/// least-squares alpha of a row and group is worth sum_j h_j alpha_col_j^2 over its entries.
+/// Alternating least squares. A first group that is empty everywhere leaves ratios of 1.
+void share_group_ratio(const RowProblem& problem, RowScales& scales);
 
 }  // namespace btc

@@ -16,7 +16,8 @@ class GradientSums {
         salient_alpha_(linear.salient_alpha.cols()),
         salient_mu_(linear.salient_mu.cols()),
         column_(linear.alpha_col.size()),
-        salient_column_(linear.salient_alpha_col.size()) {
+        salient_column_(linear.salient_alpha_col.size()),
+        ratio_(linear.group_ratio.size()) {
     result_.alpha.reserve(linear.alpha.size());
   }
 
@@ -46,6 +47,7 @@ class GradientSums {
     }
     append(column_, all);
     append(salient_column_, all);
+    append(ratio_, all);
     return all;
   }
 
@@ -75,14 +77,18 @@ class GradientSums {
 
   void add_entry(std::size_t i, std::size_t j, double g) {
     const std::size_t group = linear_.group.empty() ? 0 : linear_.group(i, j);
-    const std::size_t at = j / linear_.panel * linear_.groups + group;
+    const std::size_t at = linear_.alpha_column(group, j);
+    const std::size_t column = (column_.size() == linear_.cols ? 0 : group) * linear_.cols + j;
     const double signed_g = g * factor_of_alpha(i, j);
-    if (column_.empty()) {
-      alpha_[at] += signed_g;
-    } else {
-      const std::size_t column = (column_.size() == linear_.cols ? 0 : group) * linear_.cols + j;
-      alpha_[at] += signed_g * static_cast<double>(linear_.alpha_col[column]);
-      column_[column] += signed_g * static_cast<double>(linear_.alpha(i, at));
+    const auto alpha = static_cast<double>(linear_.alpha(i, at));
+    const double ratio = ratio_.empty() ? 1.0 : static_cast<double>(linear_.group_ratio[group]);
+    const double scale = column_.empty() ? 1.0 : static_cast<double>(linear_.alpha_col[column]);
+    alpha_[at] += signed_g * ratio * scale;
+    if (!column_.empty()) {
+      column_[column] += signed_g * ratio * alpha;
+    }
+    if (!ratio_.empty()) {
+      ratio_[group] += signed_g * scale * alpha;
     }
     if (!mu_.empty()) {
       mu_[at] += g;
@@ -106,6 +112,7 @@ class GradientSums {
   std::vector<double> alpha_, mu_, salient_alpha_, salient_mu_;  // of the row
   std::vector<double> column_;
   std::vector<double> salient_column_;
+  std::vector<double> ratio_;
   struct {
     std::vector<float> alpha, mu, salient_alpha, salient_mu;
   } result_;
@@ -120,7 +127,8 @@ void append_magnitudes(const std::vector<float>& values, std::vector<float>& uni
 
 ScaleFields scale_fields(QuantizedLinear& linear) {
   return {linear.alpha.values(),      linear.mu.values(), linear.salient_alpha.values(),
-          linear.salient_mu.values(), linear.alpha_col,   linear.salient_alpha_col};
+          linear.salient_mu.values(), linear.alpha_col,   linear.salient_alpha_col,
+          linear.group_ratio};
 }
 
 std::vector<float> scale_units(const QuantizedLinear& linear) {
@@ -141,6 +149,11 @@ std::vector<float> scale_units(const QuantizedLinear& linear) {
     }
   }
   append_magnitudes(linear.salient_alpha_col, units);
+  const std::size_t ratio = units.size();
+  append_magnitudes(linear.group_ratio, units);
+  if (!linear.group_ratio.empty()) {
+    units[ratio] = 0;
+  }
   return units;
 }
 

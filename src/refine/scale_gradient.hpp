@@ -16,11 +16,11 @@ namespace btc {
 
 /// The scales that a Linear has, always in this order. A view: the Linear must outlive it.
 struct ScaleFields {
-  std::span<float> alpha, mu, salient_alpha, salient_mu, alpha_col, salient_alpha_col;
+  std::span<float> alpha, mu, salient_alpha, salient_mu, alpha_col, salient_alpha_col, group_ratio;
 
   [[nodiscard]] std::size_t size() const {
     return alpha.size() + mu.size() + salient_alpha.size() + salient_mu.size() + alpha_col.size() +
-           salient_alpha_col.size();
+           salient_alpha_col.size() + group_ratio.size();
   }
 };
 ScaleFields scale_fields(QuantizedLinear& linear);

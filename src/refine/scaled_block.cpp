@@ -44,7 +44,7 @@ std::vector<std::span<float>> ScaledBlock::fields() {
   for (QuantizedLinear& part : linear_) {
     const ScaleFields scales = scale_fields(part);
     all.insert(all.end(), {scales.alpha, scales.mu, scales.salient_alpha, scales.salient_mu,
-                           scales.alpha_col, scales.salient_alpha_col});
+                           scales.alpha_col, scales.salient_alpha_col, scales.group_ratio});
   }
   for (const auto norm : norm_members()) {
     all.emplace_back(rest_.*norm);

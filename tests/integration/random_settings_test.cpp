@@ -60,9 +60,10 @@ ToyModel draw_model(Dice& dice) {
 std::string draw_binarize(Dice& dice) {
   const std::size_t split_points = dice.between(0, 3);
   const std::string rule = dice.one_of({"search", "ratio2", "magnitude", "fraction"});
-  const std::string scales = dice.one_of({"panel", "row"});
+  const std::string scales = split_points == 0 ? dice.one_of({"panel", "row"})
+                                               : dice.one_of({"panel", "row", "row_ratio"});
   const std::string method =
-      scales == "row" ? "arb" : dice.one_of({"arb", "plain", "arb_x", "arb_rc"});
+      scales != "panel" ? "arb" : dice.one_of({"arb", "plain", "arb_x", "arb_rc"});
   const bool may_be_exact = scales == "panel" && method == "arb";
   const std::string salient = dice.one_of({"none", "search", "fraction"});
   const bool may_group =
@@ -70,7 +71,7 @@ std::string draw_binarize(Dice& dice) {
   std::string text =
       concat("{method: ", method,
              ", salient_groups: ", may_group ? dice.one_of({"true", "false"}) : "false",
-             ", rounding: ", dice.one_of({"panel", "end"}),
+             ", rounding: ", scales == "row_ratio" ? "panel" : dice.one_of({"panel", "end"}),
              ", solver: ", may_be_exact ? dice.one_of({"iterative", "exact"}) : "iterative",
              ", split_points: ", split_points, ", split_rule: ", rule,
              ", iterations: ", dice.between(0, 15), ", salient: ", salient,

@@ -82,6 +82,13 @@ PackedFormat row_column_format(std::size_t groups, std::size_t salient_groups) {
   return format;
 }
 
+PackedFormat ratio_format(PackedFormat format) {
+  format.mean = false;
+  format.column_scale = true;
+  format.group_ratio = true;
+  return format;
+}
+
 std::vector<Case> cases() {
   using Scope = CodebookScope;
   return {
@@ -113,6 +120,9 @@ std::vector<Case> cases() {
        0.03},
       {"RowScalesSparseSalient", row_format(make_format(16, 2352, Scope::kModel, 0, 2), true), 99,
        5, 0.03},
+      {"RatiosOfGroupsSparse",
+       ratio_format(row_format(make_format(16, 2352, Scope::kModel, 0, 2), true)), 99, 0, 0.03},
+      {"RatiosOfGroupsSalient", ratio_format(make_format(0, 0, Scope::kModel, 0, 4)), 0, 5},
       {"RiceLosesToThePlainMap", row_format(make_format(16, 2352, Scope::kModel, 0, 2), true), 99,
        5, 0.5},
       {"RowScalesFourGroups", row_format(make_format(0, 0, Scope::kModel, 0, 4), false), 0, 1},

@@ -108,7 +108,12 @@ inline QuantizedLinear random_linear(const RandomShape& shape, const PackedForma
   const std::size_t salient = shape.salient.size();
   linear.residual = random_bits(shape.rows, salient, rng);
   const std::size_t panels = linear.panels();
-  linear.alpha = random_halves(shape.rows, panels * format.groups, rng);
+  linear.alpha = random_halves(shape.rows, panels * (format.group_ratio ? 1 : format.groups), rng);
+  if (format.group_ratio) {
+    linear.group_ratio.resize(format.groups);
+    fill_halves(linear.group_ratio, rng);
+    linear.group_ratio[0] = 1.0F;
+  }
   if (format.mean) {
     linear.mu = random_halves(shape.rows, panels * format.groups, rng);
   }

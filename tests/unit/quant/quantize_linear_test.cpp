@@ -38,7 +38,8 @@ void expect_consistent(const QuantizedLinear& q, const CodewordSearch* codewords
   expect_fp16(q.salient_mu.values());
   expect_fp16(q.alpha_col);
   const std::size_t blocks = q.panels();
-  EXPECT_EQ(q.alpha.size(), q.rows * blocks * q.groups);
+  expect_fp16(q.group_ratio);
+  EXPECT_EQ(q.alpha.size(), q.rows * blocks * (q.group_ratio.empty() ? q.groups : 1));
   EXPECT_TRUE(std::is_sorted(q.salient_columns.begin(), q.salient_columns.end()));
   EXPECT_EQ(q.residual.cols(), q.salient_columns.size());
   EXPECT_EQ(q.salient_alpha.size(), q.salient_columns.empty() ? 0 : q.rows * blocks * 2);
@@ -104,8 +105,9 @@ TEST_P(QuantizeLinearTest, EverySwitchWorksOnOddShapes) {
        {SplitRule::kSearch, SplitRule::kRatio2, SplitRule::kMagnitude, SplitRule::kFraction}) {
     for (const SalientRule salient :
          {SalientRule::kNone, SalientRule::kSearch, SalientRule::kFraction}) {
-      for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow}) {
-        for (int splits = 0; splits <= 3; ++splits) {
+      for (const ScaleLayout scales :
+           {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
+        for (int splits = scales == ScaleLayout::kRowRatio ? 1 : 0; splits <= 3; ++splits) {
           BinarizeParams binarize;
           binarize.split_rule = rule;
           binarize.split_points = splits;
@@ -121,8 +123,9 @@ TEST_P(QuantizeLinearTest, EverySwitchWorksOnOddShapes) {
                               " splits ", splits));
           const QuantizeResult result = run_coded(w, factor, binarize, codebook_of(6, 0.8));
           EXPECT_LT(result.relative_error, 0.6);
-          EXPECT_EQ(result.linear.panel, scales == ScaleLayout::kRow ? 150U : 60U);
-          EXPECT_EQ(result.linear.mu.empty(), scales == ScaleLayout::kRow);
+          EXPECT_EQ(result.linear.panel, scales == ScaleLayout::kPanel ? 60U : 150U);
+          EXPECT_EQ(result.linear.mu.empty(), scales != ScaleLayout::kPanel);
+          EXPECT_EQ(result.linear.group_ratio.empty(), scales != ScaleLayout::kRowRatio);
           EXPECT_EQ(result.linear.alpha_col.empty(), scales == ScaleLayout::kPanel);
           EXPECT_EQ(result.linear.salient_columns.empty(), salient == SalientRule::kNone);
         }
@@ -146,7 +149,8 @@ TEST_P(QuantizeLinearTest, ZeroLinearStaysZero) {
   const Matrix<float> w(10, 140);
   const HessianFactor factor = test::ar1_factor(140, 0.5, *backend_);
   for (const SplitRule rule : {SplitRule::kSearch, SplitRule::kRatio2, SplitRule::kMagnitude}) {
-    for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow}) {
+    for (const ScaleLayout scales :
+         {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
       BinarizeParams binarize;
       binarize.split_rule = rule;
       binarize.scales = scales;
@@ -196,7 +200,8 @@ TEST_P(QuantizeLinearTest, PanelsOfSalientColumnsOnly) {
   binarize.salient_fraction = 1;
   binarize.panel = 16;
   for (const SplitRule rule : {SplitRule::kSearch, SplitRule::kMagnitude}) {
-    for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow}) {
+    for (const ScaleLayout scales :
+         {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
       binarize.split_rule = rule;
       binarize.scales = scales;
       const QuantizeResult result = run_coded(w, factor, binarize, codebook_of(8, 0.8));
@@ -217,7 +222,8 @@ TEST_P(QuantizeLinearTest, OneColumnAndOneRow) {
 TEST_P(QuantizeLinearTest, LargeCodebooksAreLossless) {
   const Matrix<float> w = test::normal_weights(20, 96, 7);
   const HessianFactor factor = test::ar1_factor(96, 0.7, *backend_);
-  for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow}) {
+  for (const ScaleLayout scales :
+       {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
     BinarizeParams binarize;
     binarize.scales = scales;
     CodebookParams codebook = codebook_of(8, 1.0);

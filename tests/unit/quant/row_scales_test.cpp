@@ -2,15 +2,18 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cmath>
 
 #include "backend/panel.hpp"
+#include "common/rng.hpp"
 #include "unit/quant/problems.hpp"
 
 namespace btc {
 namespace {
 
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::FloatNear;
 
 TEST(RowScales, RecoverAProductOfRowAndColumnScales) {
@@ -31,6 +34,73 @@ TEST(RowScales, RecoverAProductOfRowAndColumnScales) {
   }
   EXPECT_NEAR(scales.alpha(2, 0), 3, 3e-2);
   EXPECT_NEAR(scales.alpha(2, 1), 12, 0.1);
+}
+
+TEST(RowScales, SharedRatiosAreExactForAProduct) {
+  const Matrix<float> w(3, 8);
+  Matrix<std::uint8_t> group(3, 8);
+  RowScales scales;
+  scales.alpha = Matrix<float>(3, 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 8; ++j) {
+      group(i, j) = static_cast<std::uint8_t>((i + j) % 3);
+    }
+    const float row = 1.0F + static_cast<float>(i);
+    scales.alpha(i, 0) = row;
+    scales.alpha(i, 1) = 2 * row;
+    scales.alpha(i, 2) = 5 * row;
+  }
+  scales.alpha_col.assign(8, 1.0F);
+  const std::vector<float> h = {1, 2, 3, 4, 5, 6, 7, 8};
+  const Matrix<float> before = scales.alpha;
+  share_group_ratio({w.view(), group.view(), 3, h}, scales);
+  EXPECT_THAT(scales.group_ratio, ElementsAre(1, FloatNear(2, 1e-5F), FloatNear(5, 1e-5F)));
+  for (std::size_t e = 0; e < before.size(); ++e) {
+    EXPECT_NEAR(scales.alpha.values()[e], before.values()[e], 1e-4);
+  }
+}
+
+// No other ratio, with the best row scales for it, comes nearer in the metric.
+TEST(RowScales, SharedRatiosAreTheNearest) {
+  Rng rng(4);
+  const Matrix<float> w(12, 40);
+  Matrix<std::uint8_t> group(12, 40);
+  for (std::uint8_t& g : group.values()) {
+    g = rng.uniform() < 0.1 ? 1 : 0;
+  }
+  RowScales scales;
+  scales.alpha = Matrix<float>(12, 2);
+  for (float& alpha : scales.alpha.values()) {
+    alpha = 0.5F + static_cast<float>(rng.uniform());
+  }
+  scales.alpha_col.resize(40);
+  std::vector<float> h(40);
+  for (std::size_t j = 0; j < 40; ++j) {
+    scales.alpha_col[j] = 0.5F + static_cast<float>(rng.uniform());
+    h[j] = 0.1F + static_cast<float>(rng.uniform());
+  }
+  const auto own = scales.alpha;
+  const auto loss = [&](double ratio) {  // each row's scale solved for by itself
+    double sum = 0;
+    for (std::size_t i = 0; i < 12; ++i) {
+      std::array<double, 2> worth{};
+      for (std::size_t j = 0; j < 40; ++j) {
+        worth.at(group(i, j)) +=
+            static_cast<double>(h[j]) * std::pow(static_cast<double>(scales.alpha_col[j]), 2);
+      }
+      const double a0 = own(i, 0);
+      const double a1 = own(i, 1);
+      const double a =
+          (worth[0] * a0 + worth[1] * ratio * a1) / (worth[0] + worth[1] * ratio * ratio);
+      sum += worth[0] * std::pow(a0 - a, 2) + worth[1] * std::pow(a1 - ratio * a, 2);
+    }
+    return sum;
+  };
+  share_group_ratio({w.view(), group.view(), 2, h}, scales);
+  const auto found = static_cast<double>(scales.group_ratio[1]);
+  EXPECT_LT(loss(found), loss(found * 1.01));
+  EXPECT_LT(loss(found), loss(found * 0.99));
+  EXPECT_FLOAT_EQ(scales.alpha(5, 1), scales.alpha(5, 0) * scales.group_ratio[1]);
 }
 
 TEST(RowScales, ImportanceDecidesWhichEntriesARowServes) {

@@ -40,6 +40,9 @@ std::vector<Layout> layouts() {
       {"whole_rows_with_sparse_groups",
        {.panel = 0, .groups = 2, .mean = false, .column_scale = true, .salient = false},
        {}},
+      {"ratios_of_groups",
+       {.panel = 0, .groups = 3, .mean = false, .column_scale = true, .group_ratio = true},
+       {0, 7}},
       {"whole_rows_with_salient_columns",
        {.panel = 0, .groups = 2, .mean = false, .column_scale = true},
        {0, 7}},
@@ -81,7 +84,7 @@ TEST_P(ScaleGradient, IsTheSlopeOfEveryScale) {
   ASSERT_EQ(gradient.size(), fields.size());
   std::size_t k = 0;
   for (const auto& field : {fields.alpha, fields.mu, fields.salient_alpha, fields.salient_mu,
-                            fields.alpha_col, fields.salient_alpha_col}) {
+                            fields.alpha_col, fields.salient_alpha_col, fields.group_ratio}) {
     for (float& value : field) {
       const float start = value;
       value = start + 0.5F;
@@ -103,12 +106,17 @@ TEST_P(ScaleGradient, HasAUnitForEveryScale) {
     EXPECT_EQ(units[linear_.alpha.size() + 1], units[1]);
   }
   if (!linear_.alpha_col.empty()) {
-    const std::size_t columns =
-        units.size() - linear_.alpha_col.size() - linear_.salient_alpha_col.size();
+    const std::size_t columns = units.size() - linear_.alpha_col.size() -
+                                linear_.salient_alpha_col.size() - linear_.group_ratio.size();
     EXPECT_EQ(units[columns + 3], std::fabs(linear_.alpha_col[3]));
     for (const std::uint32_t j : linear_.salient_columns) {
       EXPECT_EQ(units[columns + j], 0);
     }
+  }
+  if (!linear_.group_ratio.empty()) {
+    const std::size_t ratios = units.size() - linear_.groups;
+    EXPECT_EQ(units[ratios], 0);  // the first is 1 and stays
+    EXPECT_EQ(units[ratios + 1], std::fabs(linear_.group_ratio[1]));
   }
 }
 
