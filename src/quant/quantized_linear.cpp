@@ -43,12 +43,6 @@ std::size_t salient_group_of(const QuantizedLinear& linear, std::size_t i, std::
   return linear.salient_groups == 1 ? 0 : salient_group(linear.group(i, j));
 }
 
-float QuantizedLinear::entry_alpha(std::size_t i, std::size_t g, std::size_t j) const {
-  const float first = alpha(i, alpha_column(g, j));
-  const float own = group_ratio.empty() ? first : first * group_ratio[g];
-  return alpha_col.empty() ? own : own * alpha_col[(alpha_col.size() == cols ? 0 : g) * cols + j];
-}
-
 float QuantizedLinear::plane_alpha(std::size_t i, std::size_t plane, std::size_t rank) const {
   const std::size_t planes = 2 * salient_groups;
   const float own = salient_alpha(i, planes * (salient_columns[rank] / panel) + plane);

@@ -46,7 +46,11 @@ struct QuantizedLinear {
     return group_ratio.empty() ? j / panel * groups + g : j / panel;
   }
   /// alpha[i, b, g] * alpha_col[g, j] of an entry of group g.
-  [[nodiscard]] float entry_alpha(std::size_t i, std::size_t g, std::size_t j) const;
+  [[nodiscard]] float entry_alpha(std::size_t i, std::size_t g, std::size_t j) const {
+    const float first = alpha(i, alpha_column(g, j));
+    const float own = group_ratio.empty() ? first : first * group_ratio[g];
+    return alpha_col.empty() ? own : own * alpha_col[(alpha_col.size() == cols ? 0 : g) * cols + j];
+  }
   /// Scale of a plane of the salient column of this rank.
   [[nodiscard]] float plane_alpha(std::size_t i, std::size_t plane, std::size_t rank) const;
   bool operator==(const QuantizedLinear&) const = default;
