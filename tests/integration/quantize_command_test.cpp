@@ -88,7 +88,7 @@ TEST_F(QuantizeLinearCommand, WritesTheMatrixAndTheErrorOfItsOutput) {
 }
 
 TEST_F(QuantizeLinearCommand, LearnsACodebookOnThisMatrix) {
-  const ProcessResult result = run({"--preset", "stored_1.75", "--set", "codebook.centroids=100",
+  const ProcessResult result = run({"--preset", "stored_2.4", "--set", "codebook.centroids=100",
                                     "--set", "codebook.target_bits=null"});
   ASSERT_EQ(result.exit_code, 0) << result.text();
   EXPECT_THAT(result.out, AllOf(HasSubstr("codebook"), HasSubstr("bits  nominal 0.4152")));
