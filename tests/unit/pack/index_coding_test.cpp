@@ -105,6 +105,23 @@ TEST(IndexCoding, RoundTripForEverySize) {
   }
 }
 
+// c = floor(2^(b v)) at v = 16 and b = 0.7, 0.8, 0.9, and at v = 24 and b = 0.6, 0.7, 0.8.
+TEST(IndexCoding, FiveLargestDigitsOfTheTargetRatesFit) {
+  for (const auto& [codebook, bytes] : std::vector<std::pair<std::size_t, std::size_t>>{
+           {2352, 7}, {7131, 8}, {21618, 9}, {114104, 11}, {602248, 12}}) {
+    const IndexStream stream{1, 5, codebook, IndexCoding::kRadix};
+    const auto largest = static_cast<std::uint32_t>(codebook - 1);
+    const auto index = row_of({largest, largest, largest, largest, largest});
+    const auto coded = encode_indices(index, stream);
+    EXPECT_EQ(coded.size(), bytes) << codebook;
+    EXPECT_EQ(decode_indices(std::as_bytes(std::span(coded)), stream, codebook, kOrigin), index);
+    EXPECT_THAT(refusal(std::vector<std::uint8_t>(bytes, 0xff), stream, codebook),
+                HasSubstr("expected"));
+  }
+  EXPECT_EQ(index_coding_for(602248), IndexCoding::kRadix);  // 96 bits against 100
+  EXPECT_EQ(index_coding_for(114104), IndexCoding::kFixed);  // 88 against 85
+}
+
 TEST(IndexCoding, RefusesIndicesWithoutCodewordNamingTheByte) {
   const IndexStream fixed{1, 2, 7131, IndexCoding::kFixed};
   EXPECT_EQ(refusal({0x05, 0x80, 0x25, 0x00}, fixed, 301), "accepted");
