@@ -23,14 +23,15 @@ LAYERS = {
     "cuda": "common comm backend",
     "quant": "common backend",
     "model": "common io",
+    "learn": "common quant model",
     "refine": "common backend quant model",
     "pack": "common io quant model",
     "calibration": "common comm io model",
     "eval": "common backend io quant model pack",
-    "config": "common backend quant refine calibration pack eval",
-    "pipeline": "common comm backend report io quant model refine pack calibration eval config",
+    "config": "common backend quant learn refine calibration pack eval",
+    "pipeline": "common comm backend report io quant model learn refine pack calibration eval config",
     "app": "common comm backend config model pipeline",
-    "tools": "common comm backend report io quant model refine pack calibration eval config pipeline",
+    "tools": "common comm backend report io quant model learn refine pack calibration eval config pipeline",
 }
 
 # Start of an include -> the modules that may have it, in .cpp files only.

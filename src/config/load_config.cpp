@@ -42,6 +42,10 @@ constexpr auto kComputeFields = [](auto& map, ComputeParams& compute) {
   map.integer("threads_per_rank", compute.threads_per_rank, IntegerRange{.low = 1, .high = 1024});
 };
 
+constexpr auto kTransformFields = [](auto& map, TransformParams& transform) {
+  map.choice("kind", transform.kind, kTransformKindNames);
+};
+
 constexpr auto kBinarizeFields = [](auto& map, BinarizeParams& binarize) {
   map.choice("method", binarize.method, kFitRuleNames);
   map.integer("iterations", binarize.iterations, IntegerRange{.low = 0, .high = 10000});
@@ -110,6 +114,7 @@ constexpr auto kRootFields = [](auto& map, PipelineConfig& config) {
   map.required_section("model", config.model_path, kModelFields);
   map.section("calibration", config.calibration, kCalibrationFields);
   map.section("compute", config.compute, kComputeFields);
+  map.section("transform", config.transform, kTransformFields);
   map.section("binarize", config.binarize, kBinarizeFields);
   map.section_or_none("codebook", config.codebook, kCodebookFields);
   map.section("refine", config.refine, kRefineFields);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "learn/params.hpp"
 #include "quant/params.hpp"
 #include "refine/params.hpp"
 
@@ -76,6 +77,7 @@ struct PipelineConfig {
   std::filesystem::path model_path;  ///< key `model.path`, required
   CalibrationParams calibration;
   ComputeParams compute;
+  TransformParams transform;
   BinarizeParams binarize;
   std::optional<CodebookParams> codebook;  ///< `codebook: none` in YAML is nullopt
   RefineParams refine;

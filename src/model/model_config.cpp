@@ -93,6 +93,14 @@ std::size_t input_width(const ModelConfig& config, SharedInput input) {
   BTC_THROW(Error, "unknown SharedInput");
 }
 
+std::array<std::size_t, kSharedInputs.size()> input_widths(const ModelConfig& config) {
+  std::array<std::size_t, kSharedInputs.size()> widths{};
+  for (const SharedInput input : kSharedInputs) {
+    widths.at(index_of(input)) = input_width(config, input);
+  }
+  return widths;
+}
+
 std::uint64_t linear_weight_count(const ModelConfig& config) {
   std::uint64_t per_block = 0;
   for (const LinearKind kind : kLinearKinds) {

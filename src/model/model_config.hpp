@@ -48,6 +48,8 @@ struct ModelConfig {
 std::array<std::size_t, 2> linear_shape(const ModelConfig& config, LinearKind kind);
 /// m of the Linears behind this input.
 std::size_t input_width(const ModelConfig& config, SharedInput input);
+/// The same of all inputs, by index_of(SharedInput).
+std::array<std::size_t, kSharedInputs.size()> input_widths(const ModelConfig& config);
 /// Parameters of the whole model, a tied head once; and of all Linears of all blocks.
 std::uint64_t parameter_count(const ModelConfig& config);
 std::uint64_t linear_weight_count(const ModelConfig& config);

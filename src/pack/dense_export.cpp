@@ -66,7 +66,7 @@ void export_shard(const PackedDirectory& packed, int shard, const fs::path& path
     if (linear == linears.end()) {
       writer.append(source.at(tensor.name).bytes);
     } else {
-      writer.append(to_bytes(tensor.name, dequantize(packed.linear(shard, linear->second)), dtype));
+      writer.append(to_bytes(tensor.name, packed.dense(shard, linear->second), dtype));
     }
   }
   writer.commit();

@@ -15,7 +15,7 @@ struct SuffixCategory {
   std::string_view category;
 };
 /// Last part of a tensor's name; `weight` is decided by the whole name.
-constexpr std::array<SuffixCategory, 22> kSuffixes = {{{"indices", "signs"},
+constexpr std::array<SuffixCategory, 24> kSuffixes = {{{"indices", "signs"},
                                                        {"signs", "signs"},
                                                        {"levels", "signs"},
                                                        {"zeros", "scales"},
@@ -34,6 +34,8 @@ constexpr std::array<SuffixCategory, 22> kSuffixes = {{{"indices", "signs"},
                                                        {"group_map_rice", "group_map"},
                                                        {"group_map_row_bytes", "group_map"},
                                                        {"salient_columns", "salient_map"},
+                                                       {"p1", "transform"},
+                                                       {"p2", "transform"},
                                                        {"weight_shape", "shape"},
                                                        {"bias", "bias"},
                                                        {"weight", ""}}};

@@ -85,6 +85,10 @@ std::vector<std::uint32_t> kept_columns(const std::vector<std::uint32_t>& salien
 
 std::string block_codebook_prefix(int block) { return concat("model.layers.", block, ".btc"); }
 
+std::string transform_prefix(int block, SharedInput input) {
+  return concat(block_codebook_prefix(block), ".", name_of(input));
+}
+
 std::map<std::string, std::string> packed_metadata(const std::string& block,
                                                    const std::string& fingerprint) {
   return {{"format", std::string(kPackedFormatName)},

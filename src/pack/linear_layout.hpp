@@ -58,6 +58,8 @@ std::vector<std::uint32_t> kept_columns(const std::vector<std::uint32_t>& salien
                                         std::size_t cols);
 /// `model.layers.17.btc`, owner of a codebook shared by a block; `model.btc`, by the model.
 std::string block_codebook_prefix(int block);
+/// `model.layers.17.btc.qkv`, owner of the factors of an input.
+std::string transform_prefix(int block, SharedInput input);
 inline constexpr const char* kModelCodebookPrefix = "model.btc";
 
 /// `__metadata__` of a packed file. @param block number, or `outer`

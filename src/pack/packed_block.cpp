@@ -262,6 +262,29 @@ class LinearWriter {
   std::vector<std::uint32_t> kept_;  ///< columns that are not salient, ascending
 };
 
+/// `model.layers.17.btc.qkv.p1` and so on.
+void write_transform(TensorStore& store, const PackedBlock& block) {
+  for (const SharedInput input : kSharedInputs) {
+    const KroneckerFactors& factors = block.transform.at(index_of(input));
+    const std::string prefix = transform_prefix(block.block, input);
+    const auto add = [&](const char* name, const Matrix<float>& factor) {
+      if (!factor.empty()) {
+        const auto size = narrow<std::int64_t>(factor.rows());
+        store.add_halves(prefix + name, {size, size}, factor.values());
+      }
+    };
+    add(".p1", factors.p1);
+    add(".p2", factors.p2);
+  }
+}
+
+void check_transform(const PackedBlock& block, const PackedFormat& format) {
+  for (const KroneckerFactors& factors : block.transform) {
+    BTC_CHECK(factors.p1.empty() != format.transform, "block ", block.block,
+              ": factors of a transform, expected ", format.transform ? "some" : "none");
+  }
+}
+
 void check_codebook_count(const PackedBlock& block, const PackedFormat& format) {
   const std::size_t expected = codebook_count(block, format);
   BTC_CHECK(block.codebooks.size() == expected, "block ", block.block, ": ", block.codebooks.size(),
@@ -298,6 +321,7 @@ PackedBlockFile write_packed_block(const std::filesystem::path& path, const Pack
                                    const PackedFormat& format) {
   check_format(format, "format");
   check_codebook_count(block, format);
+  check_transform(block, format);
   const std::span<const Codebook> codebooks = block.codebooks;
   const bool shared = codebooks.empty() || format.scope == CodebookScope::kBlock;
   std::size_t next = 0;
@@ -320,6 +344,7 @@ PackedBlockFile write_packed_block(const std::filesystem::path& path, const Pack
   if (!codebooks.empty() && shared) {
     store.add_codebooks(block_codebook_prefix(block.block), codebooks);
   }
+  write_transform(store, block);
   for (const TensorView& tensor : block.copied) {
     store.add_view(tensor);
   }

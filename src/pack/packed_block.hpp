@@ -16,6 +16,7 @@
 #include "quant/codebook.hpp"
 #include "quant/params.hpp"
 #include "quant/quantized_linear.hpp"
+#include "quant/transform.hpp"
 
 namespace btc {
 
@@ -38,6 +39,7 @@ struct PackedFormat {
   /// with column_scale: one for each group, and for each plane of the salient columns
   bool group_column_scale = false;
   bool group_ratio = false;  ///< the groups of a row share alpha up to a factor of the Linear
+  bool transform = false;    ///< inputs pass stored factors first
   bool operator==(const PackedFormat&) const = default;
 };
 
@@ -60,6 +62,7 @@ struct PackedBlock {
   /// (block_group), one (block), none (model, codec none).
   std::vector<Codebook> codebooks;
   std::vector<TensorView> copied;  ///< norms and biases, as in the source
+  OnlineFactors transform;         ///< empty without `PackedFormat::transform`
 };
 
 /// Writes `path` and returns its size, hash and ledger (lines named after `path`'s file name).
@@ -98,6 +101,13 @@ std::vector<Pattern> read_packed_codebook(const SafetensorsFile& file, const std
 QuantizedLinear read_packed_linear(const SafetensorsFile& file, int block, LinearKind kind,
                                    const PackedFormat& format,
                                    const std::vector<Pattern>* shared_codebook);
+
+/// The factors of a block's inputs; empty if the format has none.
+/// @param widths of the inputs, by index_of(SharedInput)
+/// @throws FormatError as `read_packed_linear`
+OnlineFactors read_packed_transform(const SafetensorsFile& file, int block,
+                                    const PackedFormat& format,
+                                    const std::array<std::size_t, kSharedInputs.size()>& widths);
 
 /// Ledger of a Linear of this shape before it exists (`plan`): exact but for data-dependent parts
 /// (salient columns: `expected_salient` of them per Linear; Rice maps: their entropy).

@@ -88,6 +88,20 @@ class TensorReader {
     return values;
   }
 
+  /// A square fp16 matrix of at most `limit` rows.
+  [[nodiscard]] Matrix<float> square(const char* field, std::size_t limit) const {
+    const TensorView& tensor = of_type(field, DType::kF16);
+    const std::size_t size =
+        tensor.shape.size() == 2 ? static_cast<std::size_t>(tensor.shape[0]) : 0;
+    if (size < 1 || size > limit) {
+      origin(tensor).fail(0, "shape ", shape_text(tensor.shape), ", expected a square of 1..",
+                          limit, " rows");
+    }
+    Matrix<float> matrix(size, size);
+    matrix.values() = halves(field, {tensor.shape[0], tensor.shape[0]});
+    return matrix;
+  }
+
   /// Rows of bits with zero padding.
   [[nodiscard]] BitMatrix bits(const char* field, const std::vector<std::int64_t>& shape,
                                std::size_t rows, std::size_t cols) const {
@@ -451,6 +465,33 @@ QuantizedLinear read_packed_linear(const SafetensorsFile& file, int block, Linea
     codewords = own;
   }
   return LinearReader(file, name, format).read(codewords);
+}
+
+OnlineFactors read_packed_transform(const SafetensorsFile& file, int block,
+                                    const PackedFormat& format,
+                                    const std::array<std::size_t, kSharedInputs.size()>& widths) {
+  OnlineFactors factors;
+  for (const SharedInput input : kSharedInputs) {
+    const TensorReader reader(file, transform_prefix(block, input));
+    if (!format.transform) {
+      reader.refuse("p1", "the format has no transform");
+      reader.refuse("p2", "the format has no transform");
+      continue;
+    }
+    KroneckerFactors& own = factors.at(index_of(input));
+    const std::size_t width = widths.at(index_of(input));
+    own.p1 = reader.square("p1", width);
+    if (reader.has("p2")) {
+      own.p2 = reader.square("p2", width);
+    }
+    const std::size_t product = own.p1.rows() * (own.p2.empty() ? 1 : own.p2.rows());
+    if (own.p2.empty() ? width % product != 0 : width != product) {
+      reader.origin(file.at(transform_prefix(block, input) + ".p1"))
+          .fail(0, "factors of sizes ", own.p1.rows(), " and ", own.p2.rows(),
+                ", expected sizes whose product is ", width);
+    }
+  }
+  return factors;
 }
 
 }  // namespace btc

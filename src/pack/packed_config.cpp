@@ -33,6 +33,14 @@ std::string_view codec_name(const PackedFormat& format) {
   return kStoredCodecNames.at(stores_codebook(format) ? 1 : 2);
 }
 
+/// What is done to the inputs of the Linears: online by stored factors, or merged into norms,
+/// v_proj and up_proj. The same for every model that has a transform.
+ordered_json transform_json() {
+  return {{"dtype", "F16"},
+          {"online", {"qkv", "o", "gate_up", "down"}},
+          {"merged", {"sign", "v_head"}}};
+}
+
 ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool tied_head) {
   ordered_json config = {{"quant_method", "btc"},
                          {"format", kPackedFormatName},
@@ -69,6 +77,9 @@ ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool ti
   config["salient"] = format.salient;
   config["residual"] = "raw";
   config["salient_groups"] = format.salient_groups;
+  if (format.transform) {
+    config["transform"] = transform_json();
+  }
   config["not_quantized"] = ordered_json::array();
   if (!tied_head) {
     config["not_quantized"].push_back("lm_head");
@@ -96,6 +107,11 @@ class StrictObject {
     return *entry;
   }
   [[nodiscard]] bool has(const char* key) const { return object_.contains(key); }
+  void expect(const char* key, const ordered_json& value) {
+    const ordered_json& found = at(key);
+    BTC_REQUIRE(FormatError, found == value, origin_, ": ", key, ": got ", found.dump(),
+                ", expected ", value.dump());
+  }
   std::string text(const char* key) {
     const ordered_json& value = at(key);
     BTC_REQUIRE(FormatError, value.is_string(), origin_, ": ", key, ": got ", value.dump(),
@@ -178,6 +194,10 @@ PackedFormat read_format(StrictObject& config) {
   format.salient = config.flag("salient");
   only("residual", "raw");
   format.salient_groups = config.integer("salient_groups", kMaxSalientGroups);
+  if (config.has("transform")) {
+    config.expect("transform", transform_json());
+    format.transform = true;
+  }
   return format;
 }
 

@@ -61,6 +61,9 @@ void PackedDirectory::open_shards() {
     ledger_of(shards_.back());
     check_copied(shards_.back(),
                  outer ? outer_tensors(config_) : copied_tensors_of(config_, shard));
+    if (!outer) {
+      read_packed_transform(shards_.back(), shard, format, input_widths(config_));
+    }
   }
   if (stores_codebook(format) && format.scope == CodebookScope::kModel) {
     model_codewords_ = read_packed_codebook(shards_.back(), kModelCodebookPrefix, format);
@@ -78,6 +81,15 @@ QuantizedLinear PackedDirectory::linear(int block, LinearKind kind) const {
               ".weight_shape: got [", linear.rows, ", ", linear.cols, "], expected [", rows, ", ",
               cols, "]");
   return linear;
+}
+
+Matrix<float> PackedDirectory::dense(int block, LinearKind kind) const {
+  Matrix<float> weights = dequantize(linear(block, kind));
+  const OnlineFactors factors =
+      read_packed_transform(shards_.at(static_cast<std::size_t>(block)), block,
+                            packed_config_.format, input_widths(config_));
+  fold_transform(factors.at(index_of(input_of(kind))), weights.view());
+  return weights;
 }
 
 }  // namespace btc

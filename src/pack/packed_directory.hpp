@@ -26,6 +26,9 @@ class PackedDirectory {
   [[nodiscard]] const std::vector<SafetensorsFile>& shards() const { return shards_; }
   /// Shape as the configuration says. @throws FormatError as `read_packed_linear`
   [[nodiscard]] QuantizedLinear linear(int block, LinearKind kind) const;
+  /// Dense weights for the input as the block makes it: those of the Linear with the factors of a
+  /// transform folded in.
+  [[nodiscard]] Matrix<float> dense(int block, LinearKind kind) const;
 
  private:
   void open_shards();

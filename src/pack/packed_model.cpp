@@ -25,7 +25,7 @@ const ModelConfig& PackedModel::config() const { return state_->directory.config
 BlockWeights PackedModel::load_block(int block) const {
   BlockWeights weights;
   for (const LinearKind kind : kLinearKinds) {
-    weights.linear.at(index_of(kind)) = dequantize(state_->directory.linear(block, kind));
+    weights.linear.at(index_of(kind)) = state_->directory.dense(block, kind);
   }
   const SafetensorsFile& shard = state_->directory.shards().at(static_cast<std::size_t>(block));
   const auto values = [&](const std::string& name) { return to_float(shard.at(name)); };

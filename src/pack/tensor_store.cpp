@@ -44,6 +44,22 @@ void TensorStore::add_halves(std::string name, std::vector<std::int64_t> shape,
   add(std::move(name), DType::kF16, std::move(shape), std::move(bytes));
 }
 
+void TensorStore::add_rounded(const TensorView& like, std::span<const float> values) {
+  BTC_CHECK(like.element_count() == values.size(), like.name, ": ", values.size(), " values for ",
+            like.element_count());
+  std::vector<std::uint8_t> bytes(values.size() * size_of(like.dtype));
+  if (like.dtype == DType::kF32) {
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+  } else {
+    const bool half = like.dtype == DType::kF16;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::uint16_t bits = half ? float_to_fp16(values[i]) : float_to_bf16(values[i]);
+      std::memcpy(bytes.data() + i * sizeof(bits), &bits, sizeof(bits));
+    }
+  }
+  add(like.name, like.dtype, like.shape, std::move(bytes));
+}
+
 void TensorStore::add_codebooks(const std::string& prefix, std::span<const Codebook> codebooks) {
   BitWriter writer;
   std::vector<std::int64_t> sizes;

@@ -14,8 +14,9 @@ namespace {
 
 /// The factor of one shared input of a block, over all sequences in ascending order.
 HessianFactor measure_input(const ModelConfig& model, const BlockWeights& weights,
-                            SharedInput input, const OpenSequences& open,
-                            const PipelineConfig& config, Backend& backend) {
+                            const KroneckerFactors& factors, SharedInput input,
+                            const OpenSequences& open, const PipelineConfig& config,
+                            Backend& backend) {
   std::array<Matrix<float>, kSharedInputs.size()> sums;
   Matrix<float>& hessian = sums.at(index_of(input));
   const std::size_t width = input_width(model, input);
@@ -32,28 +33,30 @@ HessianFactor measure_input(const ModelConfig& model, const BlockWeights& weight
   for (float& value : hessian.values()) {
     value *= scale;
   }
+  transform_hessian(factors, hessian);
   return factor_inputs(hessian, config.binarize, config.codebook, backend);
 }
 
 }  // namespace
 
 PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weights,
-                            const OpenSequences& open, const PipelineConfig& config,
-                            std::uint64_t seed, Backend& backend) {
+                            const OnlineFactors& online, const OpenSequences& open,
+                            const PipelineConfig& config, std::uint64_t seed, Backend& backend) {
   const auto original = std::make_shared<BlockForward>(model, weights);
-  return [&model, &open, &config, &backend, seed, original](
+  return [&model, &online, &open, &config, &backend, seed, original](
              LinearKind kind, BlockWeights& present, EncodedBlock& encoded, HessianFactor& factor) {
     if (kind == kLinearKinds.front()) {
       return;  // nothing is quantized yet
     }
     const DenseReport report =
-        tune_dense(model, *original, present, encoded.linear, config.calibration.samples, open,
-                   config.refine, derive_seed(seed, name_of(kind), 0));
+        tune_dense(model, *original, present, encoded.linear, online, config.calibration.samples,
+                   open, config.refine, derive_seed(seed, name_of(kind), 0));
     log_info(fmt::format("encode {}: error of the block's output so far {:.4f}, absorbed to {:.4f}",
                          name_of(kind), report.start, report.end));
     const LinearKind before = kLinearKinds.at(index_of(kind) - 1);
     if (input_of(before) != input_of(kind)) {
-      factor = measure_input(model, present, input_of(kind), open, config, backend);
+      factor = measure_input(model, present, online.at(index_of(input_of(kind))), input_of(kind),
+                             open, config, backend);
     }
   };
 }

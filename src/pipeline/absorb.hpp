@@ -12,10 +12,11 @@
 
 namespace btc {
 
-/// @param weights of the original block; @param open its stored inputs
+/// @param weights of the original block, merged with its transform; @param online the rest of it
+/// @param open its stored inputs
 /// All references live as long as the result.
 PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weights,
-                            const OpenSequences& open, const PipelineConfig& config,
-                            std::uint64_t seed, Backend& backend);
+                            const OnlineFactors& online, const OpenSequences& open,
+                            const PipelineConfig& config, std::uint64_t seed, Backend& backend);
 
 }  // namespace btc

@@ -154,12 +154,14 @@ Hdf5File open_binarized(const std::filesystem::path& path) {
 }  // namespace
 
 BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weights,
-                              ActivationReader& inputs, const BinarizeParams& binarize,
+                              const OnlineFactors& online, ActivationReader& inputs,
+                              const BinarizeParams& binarize,
                               const std::optional<CodebookParams>& codebook, Backend& backend) {
   BinarizedBlock block;
   auto hessians = sum_hessians(model, weights, inputs);
   for (const SharedInput input : kSharedInputs) {
     Matrix<float>& hessian = hessians.at(index_of(input));
+    transform_hessian(online.at(index_of(input)), hessian);
     block.factor.at(index_of(input)) = named(concat("Hessian of ", name_of(input)), [&] {
       return factor_inputs(hessian, binarize, codebook, backend);
     });
@@ -171,8 +173,10 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
   for (const LinearKind kind : kLinearKinds) {
     const HessianFactor& factor = block.factor.at(index_of(input_of(kind)));
     QuantizeResult result = named(name_of(kind), [&] {
-      return quantize_linear(weights.linear.at(index_of(kind)).view(), factor, binarize, codebook,
-                             nullptr, std::nullopt, backend);
+      Matrix<float> entered = weights.linear.at(index_of(kind));
+      enter_transform(online.at(index_of(input_of(kind))), entered.view());
+      return quantize_linear(std::as_const(entered).view(), factor, binarize, codebook, nullptr,
+                             std::nullopt, backend);
     });
     block.linear.push_back({std::move(result.linear.salient_columns),
                             codebook_histograms(result.linear, binarize, *codebook),

@@ -12,6 +12,7 @@
 #include "config/pipeline_config.hpp"
 #include "model/model_source.hpp"
 #include "quant/hessian.hpp"
+#include "quant/transform.hpp"
 
 namespace btc {
 
@@ -32,9 +33,11 @@ struct BinarizedBlock {
 
 /// Hessians from the stored inputs of the block (one pass over the file), their factors, and
 /// pass 1.
+/// @param online factors that the inputs pass before the Linears
 /// @throws NumericError naming the Linear
 BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weights,
-                              ActivationReader& inputs, const BinarizeParams& binarize,
+                              const OnlineFactors& online, ActivationReader& inputs,
+                              const BinarizeParams& binarize,
                               const std::optional<CodebookParams>& codebook, Backend& backend);
 
 /// @return size in bytes. @param fingerprint of the unit

@@ -19,6 +19,7 @@
 #include "pipeline/encode.hpp"
 #include "pipeline/progress.hpp"
 #include "pipeline/stored_block.hpp"
+#include "pipeline/transforms.hpp"
 #include "refine/distilled_model.hpp"
 #include "refine/sequence_order.hpp"
 #include "refine/training_state.hpp"
@@ -227,7 +228,7 @@ std::vector<LatentSigns> latent_signs(const ScaledBlock::Linears& linear,
 LoadedModel load_model(const StageRunner& runner, const PlannedUnits& units,
                        const PipelineConfig& config, const IdentifiedModel& original,
                        Backend& backend) {
-  const PackedFormat format = packed_format(config.binarize, config.codebook);
+  const PackedFormat format = packed_format(config);
   LoadedModel loaded;
   std::vector<ScaledBlock> blocks;
   for (int block = 0; block < original.config().blocks; ++block) {
@@ -235,11 +236,13 @@ LoadedModel load_model(const StageRunner& runner, const PlannedUnits& units,
     StoredBlock stored =
         read_stored_block(runner.store(), from, codebook_unit(config, units, block),
                           original.config(), block, format);
-    blocks.emplace_back(std::move(stored.linear), std::move(stored.rest));
+    blocks.emplace_back(std::move(stored.linear), std::move(stored.rest), NormGains::kTrained,
+                        std::move(stored.transform));
     if (config.refine.kd_sign_learning_rate > 0) {
       const std::size_t own = open_searches(runner, units, config, block, backend, loaded);
       blocks.back().train_signs(
-          latent_signs(blocks.back().linear(), original.load_block(block),
+          latent_signs(blocks.back().linear(),
+                       load_entered_block(runner.store(), units, original, block),
                        std::span(loaded.searches).last(own)),
           config.refine.kd_sign_learning_rate / config.refine.kd_learning_rate);
     }
@@ -316,7 +319,7 @@ std::size_t distill_model(StageRunner& runner, const PlannedUnits& units,
   const TrainingState state = state_after(units.distill_epochs.size(), runner, units, distillation);
   loaded.model->set(state.best);
   loaded.model->round();
-  const PackedFormat format = packed_format(config.binarize, config.codebook);
+  const PackedFormat format = packed_format(config);
   computed += runner.run(units.distill, [&](std::size_t b) {
     const PackedBlockFile written =
         write_trained_block(units.distill[b], loaded.model->blocks()[b], loaded.codebooks[b],

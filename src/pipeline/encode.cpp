@@ -44,6 +44,12 @@ PackedFormat packed_format(const BinarizeParams& binarize,
   return format;
 }
 
+PackedFormat packed_format(const PipelineConfig& config) {
+  PackedFormat format = packed_format(config.binarize, config.codebook);
+  format.transform = config.transform.kind != TransformKind::kNone;
+  return format;
+}
+
 BlockCodewords shared_codewords(const CodewordSearch* all) {
   return BlockCodewords(kLinearKinds.size(), LinearCodewords(all));
 }
@@ -67,8 +73,8 @@ BlockCodewords block_codewords(const ModelConfig& model, const BinarizeParams& b
   return codewords;
 }
 
-EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
-                          const BinarizeParams& binarize,
+EncodedBlock encode_block(BlockWeights weights, const OnlineFactors& online,
+                          BinarizedBlock binarized, const BinarizeParams& binarize,
                           const std::optional<CodebookParams>& codebook,
                           const BlockCodewords& codewords, Backend& backend,
                           const PrepareLinear& prepare) {
@@ -79,14 +85,17 @@ EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
     if (!binarized.linear.empty()) {
       salient = binarized.linear.at(i).salient_columns;
     }
+    const KroneckerFactors& factors = online.at(index_of(input_of(kind)));
     HessianFactor& factor = binarized.factor.at(index_of(input_of(kind)));
     try {
       if (prepare) {
         prepare(kind, weights, block, factor);
       }
+      enter_transform(factors, weights.linear.at(i).view());
       QuantizeResult result = quantize_linear(weights.linear.at(i).view(), factor, binarize,
                                               codebook, codewords.at(i), salient, backend);
       weights.linear.at(i) = dequantize(result.linear);
+      fold_transform(factors, weights.linear.at(i).view());
       block.linear.at(i) = std::move(result.linear);
       block.relative_error.at(i) = result.relative_error;
     } catch (const NumericError& error) {
@@ -94,19 +103,6 @@ EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
     }
   }
   return block;
-}
-
-std::vector<TensorView> copied_tensors(const Checkpoint& checkpoint, int block) {
-  std::vector<TensorView> copied;
-  for (const ExpectedTensor& expected : block_tensors(checkpoint.config(), block)) {
-    const bool is_linear_weight = std::any_of(
-        kLinearKinds.begin(), kLinearKinds.end(),
-        [&](LinearKind kind) { return expected.name == linear_name(block, kind) + ".weight"; });
-    if (!is_linear_weight) {
-      copied.push_back(checkpoint.tensor(expected.name));
-    }
-  }
-  return copied;
 }
 
 std::string describe_errors(const std::array<double, kLinearKinds.size()>& relative_error) {

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "config/pipeline_config.hpp"
-#include "model/checkpoint.hpp"
 #include "pack/packed_block.hpp"
 #include "pipeline/binarized_block.hpp"
 #include "quant/quantize_linear.hpp"
@@ -19,6 +18,9 @@ namespace btc {
 /// The stored form that the settings ask for.
 PackedFormat packed_format(const BinarizeParams& binarize,
                            const std::optional<CodebookParams>& codebook);
+
+/// The same for a whole model, whose inputs may pass a transform.
+PackedFormat packed_format(const PipelineConfig& config);
 
 /// Codewords of the Linears of a block, by index_of(LinearKind).
 using BlockCodewords = std::vector<LinearCodewords>;
@@ -46,18 +48,16 @@ using PrepareLinear = std::function<void(LinearKind kind, BlockWeights& weights,
                                          EncodedBlock& block, HessianFactor& factor)>;
 
 /// Encodes the Linears in their order. Each encoded Linear takes its dense one's place in
-/// `weights`.
+/// `weights`, both for the input as the block makes it: before `online`.
+/// @param online factors that the inputs pass before the Linears
 /// @param prepare may be empty
 /// @param codewords of each Linear
 /// @throws NumericError naming the Linear
-EncodedBlock encode_block(BlockWeights weights, BinarizedBlock binarized,
-                          const BinarizeParams& binarize,
+EncodedBlock encode_block(BlockWeights weights, const OnlineFactors& online,
+                          BinarizedBlock binarized, const BinarizeParams& binarize,
                           const std::optional<CodebookParams>& codebook,
                           const BlockCodewords& codewords, Backend& backend,
                           const PrepareLinear& prepare);
-
-/// Norms and biases of a block as the checkpoint stores them.
-std::vector<TensorView> copied_tensors(const Checkpoint& checkpoint, int block);
 
 /// `relative error mean 0.0412, worst 0.0803 (down_proj)`.
 std::string describe_errors(const std::array<double, kLinearKinds.size()>& relative_error);

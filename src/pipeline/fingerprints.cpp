@@ -16,6 +16,7 @@ using Parts = std::map<std::string, std::string>;
 constexpr int kOriginalVersion = 1;
 constexpr int kSequencesVersion = 1;
 constexpr int kCaptureVersion = 1;
+constexpr int kLearnVersion = 1;
 constexpr int kBinarizeVersion = 2;
 constexpr int kCodebookVersion = 1;
 constexpr int kEncodeVersion = 3;
@@ -82,8 +83,26 @@ std::vector<Unit> capture_units(const PipelineConfig& config, const RunPaths& pa
   return units;
 }
 
+std::vector<Unit> learn_units(const PipelineConfig& config, const RunPaths& paths,
+                              const SourceIdentity& identity) {
+  if (config.transform.kind == TransformKind::kNone) {
+    return {};
+  }
+  Parts parts = options_of(config, {"transform.", "run.seed"});
+  parts["config"] = identity.config_sha256;
+  std::vector<Unit> units;
+  for (std::size_t b = 0; b < identity.blocks.size(); ++b) {
+    const int block = static_cast<int>(b);
+    parts["block"] = block_stem(block);
+    units.push_back({"learn", block_stem(block), paths.transform(block),
+                     make_fingerprint("learn", kLearnVersion, parts)});
+  }
+  return units;
+}
+
 std::vector<Unit> binarize_units(const PipelineConfig& config, const RunPaths& paths,
-                                 const SourceIdentity& identity, const std::vector<Unit>& capture) {
+                                 const SourceIdentity& identity, const PlannedUnits& planned) {
+  const std::vector<Unit>& capture = planned.capture;
   Parts parts = options_of(config, {"binarize.", "compute.", "codebook.vector_length"});
   parts["codebook"] = learns_codebook(config.codebook) ? "learned" : "none";
   if (config.codebook && config.codebook->scope == CodebookScope::kBlockGroup) {
@@ -93,6 +112,9 @@ std::vector<Unit> binarize_units(const PipelineConfig& config, const RunPaths& p
   for (std::size_t b = 0; b < capture.size(); ++b) {
     parts["input"] = capture[b].fingerprint;
     parts["weights"] = identity.blocks[b];
+    if (!planned.learn.empty()) {
+      parts["transform"] = planned.learn[b].fingerprint;
+    }
     const int block = static_cast<int>(b);
     units.push_back({"binarize", block_stem(block), paths.binarized(block),
                      make_fingerprint("binarize", kBinarizeVersion, parts)});
@@ -226,7 +248,8 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
   if (!config.run.shared.empty()) {
     keep_shared(units, config.run.shared);
   }
-  units.binarize = binarize_units(config, paths, identity, units.capture);
+  units.learn = learn_units(config, paths, identity);
+  units.binarize = binarize_units(config, paths, identity, units);
   units.codebook = codebook_units(config, paths, units.binarize);
 
   const Parts encode_options = options_of(

@@ -15,6 +15,7 @@ namespace btc {
 struct PlannedUnits {
   Unit sequences;
   std::vector<Unit> capture;         ///< [blocks]; unit b writes the input of block b
+  std::vector<Unit> learn;           ///< [blocks], none with `transform.kind: none`
   std::vector<Unit> binarize;        ///< [blocks]
   std::vector<Unit> codebook;        ///< [blocks], one for scope model, none without codebook
   std::vector<Unit> encode;          ///< [blocks]

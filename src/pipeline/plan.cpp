@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/error.hpp"
+#include "learn/block_transform.hpp"
 #include "pack/packed_block.hpp"
 #include "pipeline/encode.hpp"
 
@@ -48,9 +49,20 @@ std::size_t codebook_bits(const CodebookParams& codebook) {
   return codebook_size(codebook) * static_cast<std::size_t>(codebook.vector_length);
 }
 
+/// Factors of one block.
+std::uint64_t transform_bytes(const ModelConfig& model) {
+  constexpr std::uint64_t kFp16 = 2;
+  std::uint64_t values = 0;
+  for (const SharedInput input : kSharedInputs) {
+    const auto [a, b] = factor_sizes(model, input);
+    values += a * a + (input == SharedInput::kO ? 0 : b * b);
+  }
+  return kFp16 * values;
+}
+
 /// Ledger of one block: Linears, norms and biases, container.
 std::vector<LedgerLine> block_ledger(const PipelineConfig& config, const ModelConfig& model) {
-  const PackedFormat format = packed_format(config.binarize, config.codebook);
+  const PackedFormat format = packed_format(config);
   const double share =
       config.binarize.group_fractions.empty() ? 0.5 : config.binarize.group_fractions.front();
   std::vector<LedgerLine> lines;
@@ -60,6 +72,9 @@ std::vector<LedgerLine> block_ledger(const PipelineConfig& config, const ModelCo
                                                   static_cast<double>(cols));
     const auto linear = predict_linear_ledger(rows, cols, format, salient, share);
     lines.insert(lines.end(), linear.begin(), linear.end());
+  }
+  if (format.transform) {
+    lines.push_back({"", "", "transform", transform_bytes(model)});
   }
   const std::uint64_t size = stored_size(model);
   std::uint64_t bias = 0;
@@ -230,11 +245,17 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
        config.calibration.samples * config.calibration.window * 4,
        self ? parameter_count(model) * kFp32 : 0},
       {"capture", blocks, 2 * sizes.checkpoint + all_activations, all_activations,
-       sizes.block_fp32 + 6 * sizes.sequence},
-      {"binarize", blocks, sizes.checkpoint + all_activations, all_factors,
-       sizes.block_fp32 + 2 * sizes.hessians + sizes.largest_factor + 3 * sizes.largest_linear},
-      {"codebook", codebooks, 0, 0, histogram},
-      encode_stage(config, model, sizes)};
+       sizes.block_fp32 + 6 * sizes.sequence}};
+  if (config.transform.kind != TransformKind::kNone) {
+    const std::uint64_t factors =
+        4 * transform_bytes(model);  // with the head_dim matrices, in fp32
+    stages.push_back({"learn", blocks, 0, factors * blocks, 4 * factors});
+  }
+  stages.insert(stages.end(), {{"binarize", blocks, sizes.checkpoint + all_activations, all_factors,
+                                sizes.block_fp32 + 2 * sizes.hessians + sizes.largest_factor +
+                                    3 * sizes.largest_linear},
+                               {"codebook", codebooks, 0, 0, histogram},
+                               encode_stage(config, model, sizes)});
   if (config.refine.block_epochs > 0) {
     stages.push_back(refine_stage(config, model, sizes));
   }
@@ -271,8 +292,8 @@ Plan make_plan(const PipelineConfig& config, const ModelConfig& model, int ranks
   plan.linear_weights = linear_weight_count(model);
   const std::vector<LedgerLine> lines = model_ledger(config, model);
   plan.ledger = totals_by_category(lines);
-  plan.bits = bit_numbers(lines, nominal_bits(packed_format(config.binarize, config.codebook)),
-                          plan.linear_weights, plan.parameters);
+  plan.bits =
+      bit_numbers(lines, nominal_bits(packed_format(config)), plan.linear_weights, plan.parameters);
   const Sizes sizes = measure(config, model, total_bytes(lines));
   plan.stages = plan_stages(config, model, sizes, lines, ranks);
   plan.activation_bytes = sizes.activations * static_cast<std::uint64_t>(model.blocks);

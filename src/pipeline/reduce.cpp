@@ -154,7 +154,7 @@ ReducedModel reduce_blocks(StageRunner& runner, const PlannedUnits& units,
     });
   }
   const ModelConfig& model = checkpoint.config();
-  const PackedFormat format = packed_format(config.binarize, config.codebook);
+  const PackedFormat format = packed_format(config);
   std::vector<ModelFile> files = finished_shards(runner.store(), units.shards);
   ReducedModel reduced;
   for (const ModelFile& file : files) {

@@ -27,14 +27,15 @@ std::string describe(const RefineReport& report) {
 std::size_t refine_blocks(StageRunner& runner, const PlannedUnits& units,
                           const PipelineConfig& config, const Checkpoint& checkpoint,
                           const IdentifiedModel& original) {
-  const PackedFormat format = packed_format(config.binarize, config.codebook);
+  const PackedFormat format = packed_format(config);
   const ModelConfig& model = checkpoint.config();
   return runner.run(units.refine, [&](std::size_t b) {
     const int block = static_cast<int>(b);
     const Unit& unit = units.refine[b];
     StoredBlock stored = read_stored_block(
         runner.store(), units.encode[b], codebook_unit(config, units, block), model, block, format);
-    ScaledBlock trained(std::move(stored.linear), std::move(stored.rest));
+    ScaledBlock trained(std::move(stored.linear), std::move(stored.rest), NormGains::kTrained,
+                        std::move(stored.transform));
     const auto log_epoch = [&](int epoch, double loss) {
       log_info(fmt::format("refine {}: epoch {} of {}, held-out error {:.4f}", unit.name, epoch,
                            config.refine.block_epochs, loss));

@@ -33,7 +33,9 @@
 #include "pipeline/source_identity.hpp"
 #include "pipeline/stage_clock.hpp"
 #include "pipeline/stage_runner.hpp"
+#include "pipeline/stored_block.hpp"
 #include "pipeline/stored_inputs.hpp"
+#include "pipeline/transforms.hpp"
 
 namespace btc {
 
@@ -110,11 +112,12 @@ std::size_t run_capture(const Run& run) {
 std::size_t run_binarize(const Run& run) {
   return run.runner.run(run.units.binarize, [&](std::size_t b) {
     const int block = static_cast<int>(b);
-    const BlockWeights weights = run.original.load_block(block);
+    const MergedBlock merged =
+        load_merged_block(run.runner.store(), run.units, run.original, block);
     const BinarizedBlock binarized = run.runner.store().read(run.units.capture[b], [&] {
       ActivationReader inputs(run.units.capture[b].file);
-      return binarize_block(run.checkpoint.config(), weights, inputs, run.config.binarize,
-                            run.config.codebook, run.backend);
+      return binarize_block(run.checkpoint.config(), merged.weights, merged.online, inputs,
+                            run.config.binarize, run.config.codebook, run.backend);
     });
     const Unit& unit = run.units.binarize[b];
     write_binarized(unit.file, binarized, unit.fingerprint);
@@ -222,11 +225,13 @@ std::string describe_salient(const PackedBlock& block) {
 
 std::size_t run_encode(const Run& run) {
   CodebookShelf shelf(run);
-  const PackedFormat format = packed_format(run.config.binarize, run.config.codebook);
+  const PackedFormat format = packed_format(run.config);
   return run.runner.run(run.units.encode, [&](std::size_t b) {
     const int block = static_cast<int>(b);
     const Unit& unit = run.units.encode[b];
-    BlockWeights weights = run.original.load_block(block);
+    MergedBlock merged = load_merged_block(run.runner.store(), run.units, run.original, block);
+    TensorStore copied;
+    add_copied(copied, run.checkpoint, block, merged.weights);
     const Unit& from = run.units.binarize[b];
     BinarizedBlock binarized =
         run.runner.store().read_hashed(from, [&] { return read_binarized(from.file); });
@@ -234,12 +239,13 @@ std::size_t run_encode(const Run& run) {
     const OpenSequences inputs = stored_inputs(run.runner.store(), run.units.capture[b]);
     PrepareLinear prepare;
     if (run.config.refine.dense_epochs > 0) {
-      prepare = absorb_errors(run.checkpoint.config(), weights, inputs, run.config,
-                              derive_seed(run.config.run.seed, "absorb", b), run.backend);
+      prepare =
+          absorb_errors(run.checkpoint.config(), merged.weights, merged.online, inputs, run.config,
+                        derive_seed(run.config.run.seed, "absorb", b), run.backend);
     }
-    EncodedBlock encoded =
-        encode_block(std::move(weights), std::move(binarized), run.config.binarize,
-                     run.config.codebook, shelved.codewords, run.backend, prepare);
+    EncodedBlock encoded = encode_block(
+        std::move(merged.weights), merged.online, std::move(binarized), run.config.binarize,
+        run.config.codebook, shelved.codewords, run.backend, prepare);
     const bool own_codebooks =
         run.config.codebook && run.config.codebook->scope != CodebookScope::kModel;
     const PackedBlock packed = {
@@ -247,7 +253,8 @@ std::size_t run_encode(const Run& run) {
         .fingerprint = unit.fingerprint,
         .linear = std::move(encoded.linear),
         .codebooks = own_codebooks ? shelved.codebooks : std::vector<Codebook>{},
-        .copied = copied_tensors(run.checkpoint, block)};
+        .copied = copied.views(),
+        .transform = merged.online};
     const PackedBlockFile written = write_packed_block(unit.file, packed, format);
     return UnitResult{.bytes = written.file.bytes,
                       .sha256 = written.file.sha256,
@@ -344,6 +351,11 @@ void prepare_directory(const PipelineConfig& config, const Communicator& comm,
 RunOutcome run_stages(const Run& run, StageClock& clock) {
   clock.time("sequences", [&] { return run_sequences(run); });
   clock.time("capture", [&] { return run_capture(run); });
+  if (!run.units.learn.empty()) {
+    clock.time("learn", [&] {
+      return learn_transforms(run.runner, run.units, run.config, run.checkpoint.config());
+    });
+  }
   clock.time("binarize", [&] { return run_binarize(run); });
   clock.time("codebook", [&] { return run_codebook(run); });
   clock.time("encode", [&] { return run_encode(run); });

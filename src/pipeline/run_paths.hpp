@@ -19,6 +19,9 @@ struct RunPaths {
   [[nodiscard]] std::filesystem::path activations(int block) const {
     return root / "activations" / (block_stem(block) + ".h5");
   }
+  [[nodiscard]] std::filesystem::path transform(int block) const {
+    return root / "transforms" / (block_stem(block) + ".h5");
+  }
   [[nodiscard]] std::filesystem::path binarized(int block) const {
     return root / "binarized" / (block_stem(block) + ".h5");
   }

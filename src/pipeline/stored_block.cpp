@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "pack/tensor_store.hpp"
 #include "pipeline/codebooks.hpp"
-#include "pipeline/encode.hpp"
 
 namespace btc {
 namespace {
@@ -37,6 +35,16 @@ BlockWeights read_rest(const SafetensorsFile& file, const ModelConfig& model, in
   return rest;
 }
 
+void add_biases(TensorStore& store, const Checkpoint& checkpoint, int block,
+                const BlockWeights& weights) {
+  for (const LinearKind kind : kLinearKinds) {
+    if (checkpoint.config().bias.at(index_of(kind))) {
+      store.add_rounded(checkpoint.tensor(linear_name(block, kind) + ".bias"),
+                        weights.bias.at(index_of(kind)));
+    }
+  }
+}
+
 }  // namespace
 
 StoredBlock read_stored_block(const UnitStore& store, const Unit& from, const Unit* codebook,
@@ -57,29 +65,36 @@ StoredBlock read_stored_block(const UnitStore& store, const Unit& from, const Un
       stored.linear.at(index_of(kind)) = read_packed_linear(file, block, kind, format, &shared);
     }
     stored.rest = read_rest(file, model, block);
+    stored.transform = read_packed_transform(file, block, format, input_widths(model));
     return 0;
   });
   return stored;
+}
+
+void add_copied(TensorStore& store, const Checkpoint& checkpoint, int block,
+                const BlockWeights& weights) {
+  for (const auto& [name, member] : norms_of(checkpoint.config(), block)) {
+    store.add_rounded(checkpoint.tensor(name), weights.*member);
+  }
+  add_biases(store, checkpoint, block, weights);
 }
 
 PackedBlockFile write_trained_block(const Unit& unit, const ScaledBlock& trained,
                                     const std::vector<Codebook>& codebooks,
                                     const Checkpoint& checkpoint, int block,
                                     const PackedFormat& format) {
-  TensorStore norms;
+  TensorStore copied;
   for (const auto& [name, member] : norms_of(checkpoint.config(), block)) {
     const std::vector<float>& values = trained.rest().*member;
-    norms.add_halves(name, {narrow<std::int64_t>(values.size())}, values);
+    copied.add_halves(name, {narrow<std::int64_t>(values.size())}, values);
   }
-  PackedBlock packed = {.block = block,
-                        .fingerprint = unit.fingerprint,
-                        .linear = trained.linear(),
-                        .codebooks = codebooks,
-                        .copied = copied_tensors(checkpoint, block)};
-  for (const TensorView& norm : norms.views()) {
-    const auto same = [&](const TensorView& copied) { return copied.name == norm.name; };
-    *std::find_if(packed.copied.begin(), packed.copied.end(), same) = norm;
-  }
+  add_biases(copied, checkpoint, block, trained.rest());
+  const PackedBlock packed = {.block = block,
+                              .fingerprint = unit.fingerprint,
+                              .linear = trained.linear(),
+                              .codebooks = codebooks,
+                              .copied = copied.views(),
+                              .transform = trained.online()};
   return write_packed_block(unit.file, packed, format);
 }
 

@@ -18,8 +18,8 @@ std::array<std::vector<float> BlockWeights::*, 4> norm_members() {
 
 }  // namespace
 
-ScaledBlock::ScaledBlock(Linears linear, BlockWeights rest, NormGains norms)
-    : linear_(std::move(linear)), rest_(std::move(rest)) {
+ScaledBlock::ScaledBlock(Linears linear, BlockWeights rest, NormGains norms, OnlineFactors online)
+    : linear_(std::move(linear)), online_(std::move(online)), rest_(std::move(rest)) {
   for (Matrix<float>& dense : rest_.linear) {
     dense = {};
   }
@@ -83,12 +83,25 @@ void ScaledBlock::round() {
   }
 }
 
+Matrix<float> ScaledBlock::dense(std::size_t linear) const {
+  Matrix<float> weights = dequantize(linear_.at(linear));
+  fold_transform(online_.at(index_of(input_of(kLinearKinds.at(linear)))), weights.view());
+  return weights;
+}
+
 BlockWeights ScaledBlock::weights() const {
   BlockWeights dense = rest_;
   for (std::size_t i = 0; i < linear_.size(); ++i) {
-    dense.linear.at(i) = dequantize(linear_.at(i));
+    dense.linear.at(i) = this->dense(i);
   }
   return dense;
+}
+
+Matrix<float> ScaledBlock::gradient_of_stored(const BlockWeights& gradient,
+                                              std::size_t linear) const {
+  Matrix<float> stored = gradient.linear.at(linear);
+  unfold_gradient(online_.at(index_of(input_of(kLinearKinds.at(linear)))), stored.view());
+  return stored;
 }
 
 void ScaledBlock::add_gradient(const BlockWeights& gradient, std::span<float> sums) const {
@@ -102,14 +115,16 @@ void ScaledBlock::add_gradient(const BlockWeights& gradient, std::span<float> su
   };
   for (std::size_t i = 0; i < linear_.size(); ++i) {
     if (linear_.at(i).rows > 0) {
-      add(scale_gradient(linear_.at(i), gradient.linear.at(i).view()));
+      const Matrix<float> stored = gradient_of_stored(gradient, i);
+      add(scale_gradient(linear_.at(i), stored.view()));
     }
   }
   for (const auto norm : norm_members()) {
     add(gradient.*norm);
   }
   for (std::size_t i = 0; i < latent_.size(); ++i) {
-    for (const float value : gradient.linear.at(i).values()) {
+    const Matrix<float> stored = gradient_of_stored(gradient, i);
+    for (const float value : stored.values()) {
       sums[k++] += value * latent_unit_[i];
     }
   }

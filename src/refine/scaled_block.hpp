@@ -10,6 +10,7 @@
 #include "common/ids.hpp"
 #include "model/model_source.hpp"
 #include "quant/quantized_linear.hpp"
+#include "quant/transform.hpp"
 #include "refine/latent_signs.hpp"
 
 namespace btc {
@@ -27,7 +28,9 @@ class ScaledBlock {
 
   /// @param linear one that is empty (no rows) is not there: nothing of it is trained or decoded
   /// @param rest norms and biases; its Linears are not looked at
-  ScaledBlock(Linears linear, BlockWeights rest, NormGains norms = NormGains::kTrained);
+  /// @param online factors that the inputs pass before the Linears; they are not trained
+  ScaledBlock(Linears linear, BlockWeights rest, NormGains norms = NormGains::kTrained,
+              OnlineFactors online = {});
 
   /// Makes the signs trained values too.
   /// @param latent one per Linear
@@ -41,20 +44,27 @@ class ScaledBlock {
   void set(std::span<const float> change);
   /// Rounds the present values to fp16, as they are stored.
   void round();
-  /// Dense weights for the present values: `dequantize` of each Linear.
+  /// Dense weights for the present values: `dequantize` of each Linear, factors folded in.
   [[nodiscard]] BlockWeights weights() const;
+  /// Those of one Linear, by index_of(LinearKind).
+  [[nodiscard]] Matrix<float> dense(std::size_t linear) const;
   /// sums[k] += dL/d(change[k]) for dL/d(weight) of every Linear and norm.
   void add_gradient(const BlockWeights& gradient, std::span<float> sums) const;
 
   [[nodiscard]] const Linears& linear() const { return linear_; }
+  [[nodiscard]] const OnlineFactors& online() const { return online_; }
   /// Norms and biases with the present values; Linears empty.
   [[nodiscard]] const BlockWeights& rest() const { return rest_; }
 
  private:
   /// Every array of trained values, in the order of the changes.
   [[nodiscard]] std::vector<std::span<float>> fields();
+  /// dL/dQ of a Linear, whose dense weights are Q with the online factors folded in.
+  [[nodiscard]] Matrix<float> gradient_of_stored(const BlockWeights& gradient,
+                                                 std::size_t linear) const;
 
   Linears linear_;
+  OnlineFactors online_;
   BlockWeights rest_;
   std::size_t size_ = 0;
   std::vector<float> start_, unit_;  ///< of scales and gains

@@ -28,13 +28,13 @@ struct TunedBlock {
 class DenseTraining {
  public:
   DenseTraining(const ModelConfig& config, const BlockForward& original, BlockWeights weights,
-                const ScaledBlock::Linears& encoded, const OpenSequences& open,
-                const RefineParams& params)
+                const ScaledBlock::Linears& encoded, const OnlineFactors& online,
+                const OpenSequences& open, const RefineParams& params)
       : config_(config),
         original_(original),
         open_(open),
         params_(params),
-        scaled_(encoded, weights, NormGains::kFrozen),
+        scaled_(encoded, weights, NormGains::kFrozen, online),
         present_{std::move(weights), std::vector<float>(scaled_.size())} {
     for (std::size_t i = 0; i < encoded.size(); ++i) {
       dense_.at(i) = encoded.at(i).rows == 0;
@@ -81,7 +81,7 @@ class DenseTraining {
   void decode() {
     for (std::size_t i = 0; i < dense_.size(); ++i) {
       if (!dense_.at(i)) {
-        present_.weights.linear.at(i) = dequantize(scaled_.linear().at(i));
+        present_.weights.linear.at(i) = scaled_.dense(i);
       }
     }
   }
@@ -128,10 +128,11 @@ class DenseTraining {
 }  // namespace
 
 DenseReport tune_dense(const ModelConfig& config, const BlockForward& original,
-                       BlockWeights& weights, ScaledBlock::Linears& encoded, std::size_t sequences,
+                       BlockWeights& weights, ScaledBlock::Linears& encoded,
+                       const OnlineFactors& online, std::size_t sequences,
                        const OpenSequences& open, const RefineParams& params, std::uint64_t seed) {
   const SequenceSplit split = split_sequences(sequences);
-  DenseTraining training(config, original, weights, encoded, open, params);
+  DenseTraining training(config, original, weights, encoded, online, open, params);
   DenseReport report;
   report.start = report.end = training.judge(split.held_out);
   TunedBlock best = training.present();

@@ -27,7 +27,8 @@ struct DenseReport {
 /// @param encoded the Linears that are quantized, the others empty
 /// @param sequences how many `open` knows
 DenseReport tune_dense(const ModelConfig& config, const BlockForward& original,
-                       BlockWeights& weights, ScaledBlock::Linears& encoded, std::size_t sequences,
+                       BlockWeights& weights, ScaledBlock::Linears& encoded,
+                       const OnlineFactors& online, std::size_t sequences,
                        const OpenSequences& open, const RefineParams& params, std::uint64_t seed);
 
 }  // namespace btc

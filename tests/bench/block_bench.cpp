@@ -90,7 +90,7 @@ void block_7b(benchmark::State& state) {
     const Timer whole;
     ActivationReader inputs(path);
     const BinarizedBlock binarized =
-        binarize_block(config, weights, inputs, binarize, params, *backend);
+        binarize_block(config, weights, {}, inputs, binarize, params, *backend);
     state.counters["binarize_s"] = whole.seconds();
     const Timer codebook_timer;
     std::vector<PatternHistogram> histograms;
@@ -101,7 +101,7 @@ void block_7b(benchmark::State& state) {
     state.counters["codebook_s"] = codebook_timer.seconds();
     const Timer encode_timer;
     const auto search = backend->open_codewords(codebook.codewords, codebook.vector_length);
-    const EncodedBlock encoded = encode_block(weights, binarized, binarize, params,
+    const EncodedBlock encoded = encode_block(weights, {}, binarized, binarize, params,
                                               shared_codewords(search.get()), *backend, {});
     state.counters["encode_s"] = encode_timer.seconds();
     state.counters["total_s"] = whole.seconds();

@@ -86,6 +86,9 @@ std::vector<Case> cases() {
         .codebook = "none",
         .refine = "{kd_epochs: 2, kd_learning_rate: 0.05}",
         .evaluate = kEvaluate}},
+      {"random_transform_qwen2",
+       {.family = "qwen2", .intermediate = 70, .heads = 4, .kv_heads = 2, .head_dim = 16},
+       {.transform = "{kind: random}", .refine = "{block_epochs: 1}", .evaluate = kEvaluate}},
   };
 }
 

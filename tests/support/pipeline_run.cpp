@@ -47,7 +47,8 @@ void ToyBench::configure(const std::string& run, const ToySettings& settings) co
       concat("run: {dir: ", run_dir(run).string(), ", seed: 42}\nmodel: {path: ", model().string(),
              "}\ncalibration: ", settings.calibration, "\ncompute: ", settings.compute,
              "\nbinarize: ", settings.binarize, "\ncodebook: ", settings.codebook,
-             "\nrefine: ", settings.refine, "\nevaluate: ", settings.evaluate, "\n");
+             "\ntransform: ", settings.transform, "\nrefine: ", settings.refine,
+             "\nevaluate: ", settings.evaluate, "\n");
   replace_all(yaml, "CALIBRATION", calibration().string());
   replace_all(yaml, "TEXT", text().string());
   write_text_file(config(run), yaml);

@@ -21,6 +21,7 @@ struct ToySettings {
       "scales: panel, compensation: sequential}";
   std::string codebook =
       "{vector_length: 16, target_bits: 0.5, scope: model, assignment: weighted, encode: in_loop}";
+  std::string transform = "{}";
   std::string refine = "{}";
   std::string evaluate = "{perplexity: []}";
 };

@@ -185,6 +185,58 @@ TEST(RiceMaps, OfShortAndLongRowsComeBack) {
   }
 }
 
+PackedFormat transform_format() {
+  PackedFormat format = make_format(16, 7131, CodebookScope::kModel, 128, 3);
+  format.transform = true;
+  return format;
+}
+constexpr std::array<std::size_t, kSharedInputs.size()> kWidths = {203, 203, 203, 203};
+
+TEST(PackedTransform, GivesBackEveryFactorAndChargesIt) {
+  const Scratch scratch("packed-transform");
+  const auto path = scratch.path() / "block-00003.safetensors";
+  const PackedFormat format = transform_format();
+  const RandomBlock random(format, 50, 4, 7);
+  const auto written = write_packed_block(path, random.block, format);
+  const auto file = SafetensorsFile::open(path);
+  EXPECT_EQ(read_packed_transform(file, 3, format, kWidths), random.block.transform);
+  std::uint64_t charged = 0;
+  for (const LedgerLine& line : written.ledger) {
+    charged += line.category == "transform" ? line.bytes : 0;
+  }
+  EXPECT_EQ(charged, 2U * (4 * 7 * 7 + 3 * 29 * 29));
+}
+
+TEST(PackedTransform, MustBeThereExactlyWhereTheFormatSaysSo) {
+  const Scratch scratch("packed-transform");
+  const auto path = scratch.path() / "block-00003.safetensors";
+  PackedFormat format = transform_format();
+  const RandomBlock random(format, 50, 4, 7);
+  write_packed_block(path, random.block, format);
+  format.transform = false;
+  EXPECT_THROW(write_packed_block(scratch.path() / "other", random.block, format), Error);
+  EXPECT_THROW(read_packed_transform(SafetensorsFile::open(path), 3, format, kWidths), FormatError);
+  const RandomBlock plain(format, 50, 4, 7);
+  write_packed_block(path, plain.block, format);
+  EXPECT_EQ(read_packed_transform(SafetensorsFile::open(path), 3, format, kWidths),
+            OnlineFactors{});
+  format.transform = true;
+  EXPECT_THROW(read_packed_transform(SafetensorsFile::open(path), 3, format, kWidths), FormatError);
+}
+
+TEST(PackedTransform, MustFitTheWidths) {
+  const Scratch scratch("packed-transform");
+  const auto path = scratch.path() / "block-00003.safetensors";
+  const PackedFormat format = transform_format();
+  const RandomBlock random(format, 50, 4, 7);
+  write_packed_block(path, random.block, format);
+  const auto file = SafetensorsFile::open(path);
+  EXPECT_NO_THROW(read_packed_transform(file, 3, format, {203, 14, 203, 203}));
+  EXPECT_THROW(read_packed_transform(file, 3, format, {203, 15, 203, 203}), FormatError);
+  EXPECT_THROW(read_packed_transform(file, 3, format, {203, 203, 406, 203}), FormatError);
+  EXPECT_THROW(read_packed_transform(file, 3, format, {203, 203, 203, 6}), FormatError);
+}
+
 TEST_P(PackedBlockRoundTrip, PredictionIsExactApartFromRiceMaps) {
   const Case& c = GetParam();
   const RandomBlock random(c.format, c.codewords, c.salient, 7, c.upper_share);

@@ -212,7 +212,8 @@ TEST_F(PackedModelDamage, QuantizationConfig) {
   const std::string good = test::read_bytes(file("config.json"));
   const std::string manifest = test::read_bytes(file("manifest.json"));
   for (const auto& [from, to, text] : std::vector<std::array<std::string, 3>>{
-           {"\"codec\":", "\"transform\": {}, \"codec\":", "unknown key \"transform\""},
+           {"\"codec\":", "\"rotation\": {}, \"codec\":", "unknown key \"rotation\""},
+           {"\"codec\":", "\"transform\": {}, \"codec\":", "transform: got {}, expected {"},
            {"\"quant_method\": \"btc\"", "\"quant_method\": \"gptq\"", "expected one of btc"},
            {"\"format_version\": \"1.0\"", "\"format_version\": \"2.1\"", "expected 1.x"},
            {"\"vector_length\": 12", "\"vector_length\": 25", "vector_length"},

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/half.hpp"
 #include "common/linear_code.hpp"
 #include "random_linear.hpp"
 
@@ -49,6 +50,15 @@ struct RandomBlock {
     if (format.vector_length > 0 && format.scope == CodebookScope::kBlock) {
       block.codebooks.push_back({format.vector_length, codewords[0], 0, 0});
     }
+    if (format.transform) {
+      for (const SharedInput input : kSharedInputs) {
+        KroneckerFactors& factors = block.transform.at(index_of(input));
+        factors.p1 = random_factor(7, rng);  // 203 columns = 7 x 29
+        if (input != SharedInput::kO) {
+          factors.p2 = random_factor(cols / 7, rng);
+        }
+      }
+    }
     block.copied.push_back({"model.layers.3.input_layernorm.weight",
                             DType::kBf16,
                             {24},
@@ -57,6 +67,13 @@ struct RandomBlock {
                             DType::kBf16,
                             {24},
                             std::as_bytes(std::span(norm))});
+  }
+  static Matrix<float> random_factor(std::size_t size, Rng& rng) {
+    Matrix<float> factor(size, size);
+    for (float& value : factor.values()) {
+      value = round_to_fp16(static_cast<float>(rng.normal()));
+    }
+    return factor;
   }
   RandomBlock(const RandomBlock&) = delete;
   RandomBlock& operator=(const RandomBlock&) = delete;

@@ -53,6 +53,19 @@ TEST(Fingerprints, AssignmentRedoesFromEncodeOn) {
               ElementsAre(".", "...", "...", ".", "xxx", "xxx.", "x"));
 }
 
+TEST(Fingerprints, TransformRedoesFromBinarizeOn) {
+  PipelineConfig other = base_config();
+  EXPECT_TRUE(units_of(other).learn.empty());
+  other.transform.kind = TransformKind::kRandom;
+  const PlannedUnits units = units_of(other);
+  EXPECT_EQ(units.learn.size(), 3U);
+  EXPECT_NE(units.learn[0].fingerprint, units.learn[1].fingerprint);
+  EXPECT_THAT(changes(units_of(base_config()), units),
+              ElementsAre(".", "...", "xxx", "x", "xxx", "xxxx", "x"));
+  other.run.seed = 7;
+  EXPECT_EQ(changed(units.learn, units_of(other).learn), "xxx");
+}
+
 TEST(Fingerprints, RefinementFollowsTheEncoding) {
   PipelineConfig config = base_config();
   EXPECT_TRUE(units_of(config).refine.empty());

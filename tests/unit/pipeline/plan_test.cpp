@@ -116,6 +116,22 @@ TEST(Plan, CodebooksOfPanelsAreCharged) {
   EXPECT_EQ(plan.stages[3].units, 32U);
 }
 
+TEST(Plan, TransformIsChargedExactly) {
+  PipelineConfig config = row_config();
+  const ModelConfig model = parse_model_config(kLlama7b, "test");
+  const Plan without = make_plan(config, model, 8);
+  config.transform.kind = TransformKind::kRandom;
+  const Plan plan = make_plan(config, model, 8);
+  const auto line = std::find_if(plan.ledger.begin(), plan.ledger.end(),
+                                 [](const auto& entry) { return entry.category == "transform"; });
+  ASSERT_NE(line, plan.ledger.end());
+  EXPECT_EQ(line->bytes, 2'636'032U) << "fp16 (64, 64), (32, -), (64, 64), (86, 128) in 32 blocks";
+  EXPECT_GT(plan.bits.stored, without.bits.stored);
+  ASSERT_EQ(plan.stages.size(), without.stages.size() + 1);
+  EXPECT_EQ(plan.stages[2].name, "learn");
+  EXPECT_TRUE(packed_format(config).transform);
+}
+
 TEST(PackedFormatOf, FollowsTheSettings) {
   EXPECT_EQ(packed_format(paper_config().binarize, paper_config().codebook).panel, 128U);
   const PackedFormat row = packed_format(row_config().binarize, row_config().codebook);

@@ -14,6 +14,8 @@ class ScaledBlockTest : public ::testing::TestWithParam<const char*> {
  protected:
   const RefineFixture fixture_{GetParam()};
   ScaledBlock block_ = fixture_.block();
+
+  void expect_gradients_of_the_sum();
 };
 
 TEST_P(ScaledBlockTest, StartsAsTheStoredBlockBitForBit) {
@@ -52,7 +54,7 @@ TEST_P(ScaledBlockTest, RoundsEverythingToFp16) {
 }
 
 // Every dL/dw = 1: the slope of the sum of all weights and norm gains.
-TEST_P(ScaledBlockTest, GradientsFollowTheOrderOfTheChanges) {
+void ScaledBlockTest::expect_gradients_of_the_sum() {
   BlockWeights ones = zeros_like(fixture_.original);
   for (Matrix<float>& linear : ones.linear) {
     std::fill(linear.values().begin(), linear.values().end(), 1.0F);
@@ -84,6 +86,22 @@ TEST_P(ScaledBlockTest, GradientsFollowTheOrderOfTheChanges) {
     EXPECT_NEAR(gradient[k], plus - total(), 1e-4) << "change " << k;
     change[k] = 0;
   }
+}
+
+TEST_P(ScaledBlockTest, GradientsFollowTheOrderOfTheChanges) { expect_gradients_of_the_sum(); }
+
+TEST_P(ScaledBlockTest, GradientsComeBackThroughATransform) {
+  const ModelConfig& model = fixture_.model->config();
+  OnlineFactors online;
+  for (const SharedInput input : kSharedInputs) {
+    const std::size_t width = input_width(model, input);
+    online.at(index_of(input)).p1 = round_factor(random_orthogonal(2, 3));
+    online.at(index_of(input)).p2 = round_factor(random_orthogonal(width / 2, 4));
+  }
+  const BlockWeights plain = block_.weights();
+  block_ = {ScaledBlock::Linears(block_.linear()), fixture_.original, NormGains::kTrained, online};
+  EXPECT_NE(block_.weights().linear, plain.linear);
+  expect_gradients_of_the_sum();
 }
 
 // Latent weights come last; the gradient of the dense weights goes straight through to them.

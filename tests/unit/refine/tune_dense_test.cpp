@@ -21,7 +21,7 @@ class TuneDense : public ::testing::Test {
     }
   }
   DenseReport tune(const RefineParams& params) {
-    return tune_dense(fixture_.model->config(), original_, present_, encoded_, 16,
+    return tune_dense(fixture_.model->config(), original_, present_, encoded_, {}, 16,
                       fixture_.sequences(), params, 3);
   }
 
@@ -77,8 +77,9 @@ TEST_F(TuneDense, RecoversFromAnEpochThatIsNotFinite) {
       return sequence;
     };
   };
-  const DenseReport report = tune_dense(fixture_.model->config(), original_, present_, encoded_, 16,
-                                        open, {.dense_epochs = 3, .dense_learning_rate = 0.02}, 3);
+  const DenseReport report =
+      tune_dense(fixture_.model->config(), original_, present_, encoded_, {}, 16, open,
+                 {.dense_epochs = 3, .dense_learning_rate = 0.02}, 3);
   EXPECT_LT(report.end, report.start);
 }
 
