@@ -82,6 +82,7 @@ constexpr auto kRefineFields = [](auto& map, RefineParams& refine) {
   constexpr NumberRange kRate = {.low = 0, .high = 1};
   map.integer("block_epochs", refine.block_epochs, IntegerRange{.low = 0, .high = 10000});
   map.number("block_learning_rate", refine.block_learning_rate, kRate);
+  map.number("block_sign_learning_rate", refine.block_sign_learning_rate, kRate);
   map.integer("dense_epochs", refine.dense_epochs, IntegerRange{.low = 0, .high = 10000});
   map.number("dense_learning_rate", refine.dense_learning_rate, kRate);
   map.integer("kd_epochs", refine.kd_epochs, IntegerRange{.low = 0, .high = 10000});

@@ -14,12 +14,11 @@
 #include "common/log.hpp"
 #include "common/rng.hpp"
 #include "common/timer.hpp"
-#include "pipeline/codebooks.hpp"
 #include "pipeline/distill_file.hpp"
 #include "pipeline/encode.hpp"
 #include "pipeline/progress.hpp"
+#include "pipeline/sign_training.hpp"
 #include "pipeline/stored_block.hpp"
-#include "pipeline/transforms.hpp"
 #include "refine/distilled_model.hpp"
 #include "refine/sequence_order.hpp"
 #include "refine/training_state.hpp"
@@ -187,49 +186,17 @@ class Distillation {
 
 /// The quantized model as the stages before left it, with the codebooks that its blocks hold.
 struct LoadedModel {
+  std::unique_ptr<SignTraining> signs;  ///< where signs are trained
   std::unique_ptr<DistilledModel> model;
   std::vector<std::vector<Codebook>> codebooks;
-  std::vector<std::unique_ptr<CodewordSearch>> searches;  ///< where signs are trained
 };
-
-/// Opens the codebooks that block `block` is encoded with, unless they are the model's and open
-/// already. @return how many of the last searches are the block's: one for all Linears, or one each
-std::size_t open_searches(const StageRunner& runner, const PlannedUnits& units,
-                          const PipelineConfig& config, int block, Backend& backend,
-                          LoadedModel& loaded) {
-  const Unit* unit = codebook_unit(config, units, block);
-  if (unit == nullptr) {
-    return 0;
-  }
-  if (config.codebook->scope == CodebookScope::kModel && !loaded.searches.empty()) {
-    return 1;
-  }
-  const auto codebooks =
-      runner.store().read_hashed(*unit, [&] { return read_codebooks(unit->file); });
-  for (const Codebook& codebook : codebooks) {
-    loaded.searches.push_back(backend.open_codewords(codebook.codewords, codebook.vector_length));
-  }
-  return codebooks.size();
-}
-
-/// Latent weights of the Linears of a block. @param searches the block's, as above
-std::vector<LatentSigns> latent_signs(const ScaledBlock::Linears& linear,
-                                      const BlockWeights& original,
-                                      std::span<const std::unique_ptr<CodewordSearch>> searches) {
-  std::vector<LatentSigns> latent;
-  for (std::size_t i = 0; i < linear.size(); ++i) {
-    const CodewordSearch* search =
-        searches.empty() ? nullptr : searches[searches.size() == 1 ? 0 : i].get();
-    latent.emplace_back(linear.at(i), original.linear.at(i).view(), search);
-  }
-  return latent;
-}
 
 LoadedModel load_model(const StageRunner& runner, const PlannedUnits& units,
                        const PipelineConfig& config, const IdentifiedModel& original,
                        Backend& backend) {
   const PackedFormat format = packed_format(config);
   LoadedModel loaded;
+  loaded.signs = std::make_unique<SignTraining>(runner.store(), units, config, original, backend);
   std::vector<ScaledBlock> blocks;
   for (int block = 0; block < original.config().blocks; ++block) {
     const Unit& from = units.trained_from().at(static_cast<std::size_t>(block));
@@ -239,12 +206,8 @@ LoadedModel load_model(const StageRunner& runner, const PlannedUnits& units,
     blocks.emplace_back(std::move(stored.linear), std::move(stored.rest), NormGains::kTrained,
                         std::move(stored.transform));
     if (config.refine.kd_sign_learning_rate > 0) {
-      const std::size_t own = open_searches(runner, units, config, block, backend, loaded);
-      blocks.back().train_signs(
-          latent_signs(blocks.back().linear(),
-                       load_entered_block(runner.store(), units, original, block),
-                       std::span(loaded.searches).last(own)),
-          config.refine.kd_sign_learning_rate / config.refine.kd_learning_rate);
+      loaded.signs->add_to(blocks.back(), block,
+                           config.refine.kd_sign_learning_rate / config.refine.kd_learning_rate);
     }
     loaded.codebooks.push_back(std::move(stored.codebooks));
   }

@@ -151,7 +151,8 @@ std::vector<Unit> refine_units(const PipelineConfig& config, const RunPaths& pat
     return {};
   }
   Parts parts = options_of(config, {"refine.block_epochs", "refine.block_learning_rate",
-                                    "refine.batch", "run.seed", "compute.threads_per_rank"});
+                                    "refine.block_sign_learning_rate", "refine.batch", "run.seed",
+                                    "compute.threads_per_rank"});
   parts["math"] = math_mode();
   std::vector<Unit> refine;
   for (std::size_t b = 0; b < units.encode.size(); ++b) {

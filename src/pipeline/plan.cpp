@@ -189,8 +189,11 @@ PlannedStage refine_stage(const PipelineConfig& config, const ModelConfig& model
   const auto blocks = static_cast<std::uint64_t>(model.blocks);
   // Every epoch reads the sequences to train on, and those held out; and so does the start.
   const auto passes = static_cast<std::uint64_t>(config.refine.block_epochs) + 1;
+  // Latent weights, their changes (present and best), two moments and the gradient.
+  const std::uint64_t latent = config.refine.block_sign_learning_rate > 0 ? 6 : 0;
   return {"refine", blocks, sizes.checkpoint + sizes.packed + passes * sizes.activations * blocks,
-          sizes.packed, 4 * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence};
+          sizes.packed,
+          (4 + latent) * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence};
 }
 
 /// Signs, indices and groups of the whole model as they lie in memory, and one block made dense, on

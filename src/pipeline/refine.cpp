@@ -6,6 +6,7 @@
 #include "common/log.hpp"
 #include "common/rng.hpp"
 #include "pipeline/encode.hpp"
+#include "pipeline/sign_training.hpp"
 #include "pipeline/stored_block.hpp"
 #include "pipeline/stored_inputs.hpp"
 #include "refine/refine_block.hpp"
@@ -26,7 +27,7 @@ std::string describe(const RefineReport& report) {
 
 std::size_t refine_blocks(StageRunner& runner, const PlannedUnits& units,
                           const PipelineConfig& config, const Checkpoint& checkpoint,
-                          const IdentifiedModel& original) {
+                          const IdentifiedModel& original, Backend& backend) {
   const PackedFormat format = packed_format(config);
   const ModelConfig& model = checkpoint.config();
   return runner.run(units.refine, [&](std::size_t b) {
@@ -34,8 +35,13 @@ std::size_t refine_blocks(StageRunner& runner, const PlannedUnits& units,
     const Unit& unit = units.refine[b];
     StoredBlock stored = read_stored_block(
         runner.store(), units.encode[b], codebook_unit(config, units, block), model, block, format);
+    SignTraining signs(runner.store(), units, config, original, backend);
     ScaledBlock trained(std::move(stored.linear), std::move(stored.rest), NormGains::kTrained,
                         std::move(stored.transform));
+    if (config.refine.block_sign_learning_rate > 0) {
+      signs.add_to(trained, block,
+                   config.refine.block_sign_learning_rate / config.refine.block_learning_rate);
+    }
     const auto log_epoch = [&](int epoch, double loss) {
       log_info(fmt::format("refine {}: epoch {} of {}, held-out error {:.4f}", unit.name, epoch,
                            config.refine.block_epochs, loss));

@@ -1,8 +1,10 @@
 #pragma once
-/// The refine stage: scales and norm gains of each block, trained towards the original block.
+/// The refine stage: scales and norm gains of each block, and its signs if asked for, trained
+/// towards the original block.
 
 #include <cstddef>
 
+#include "backend/backend.hpp"
 #include "config/pipeline_config.hpp"
 #include "model/checkpoint.hpp"
 #include "pipeline/fingerprints.hpp"
@@ -15,6 +17,6 @@ namespace btc {
 /// @return how many blocks were trained
 std::size_t refine_blocks(StageRunner& runner, const PlannedUnits& units,
                           const PipelineConfig& config, const Checkpoint& checkpoint,
-                          const IdentifiedModel& original);
+                          const IdentifiedModel& original, Backend& backend);
 
 }  // namespace btc

@@ -361,7 +361,8 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
   clock.time("encode", [&] { return run_encode(run); });
   if (!run.units.refine.empty()) {
     clock.time("refine", [&] {
-      return refine_blocks(run.runner, run.units, run.config, run.checkpoint, run.original);
+      return refine_blocks(run.runner, run.units, run.config, run.checkpoint, run.original,
+                           run.backend);
     });
   }
   if (!run.units.distill.empty()) {

@@ -9,8 +9,10 @@ namespace btc {
 
 /// Key `refine`.
 struct RefineParams {
-  int block_epochs = 0;                ///< passes over the calibration sequences per block; 0: none
-  double block_learning_rate = 0.01;   ///< first step as a share of each value; cosine to zero
+  int block_epochs = 0;               ///< passes over the calibration sequences per block; 0: none
+  double block_learning_rate = 0.01;  ///< first step as a share of each value; cosine to zero
+  /// The same for latent weights, in units of a Linear's mean magnitude; 0: signs stay as encoded
+  double block_sign_learning_rate = 0;
   int dense_epochs = 0;                ///< passes before each Linear is encoded; 0: none
   double dense_learning_rate = 0.002;  ///< first step in units of each Linear's root mean square
   int kd_epochs = 0;                   ///< passes of the whole model after that; 0: none

@@ -72,8 +72,10 @@ std::vector<Case> cases() {
         .evaluate = kEvaluate}},
       {"linear_code",
        {.hidden = 40, .heads = 5, .kv_heads = 5},
-       {.binarize = "{split_points: 1}",
+       {.binarize = "{split_points: 1, salient: none}",
         .codebook = "{codec: linear_20_16, vector_length: 20}",
+        .refine = "{block_epochs: 1, block_sign_learning_rate: 0.1, kd_epochs: 1, "
+                  "kd_sign_learning_rate: 0.1}",
         .evaluate = kEvaluate}},
       {"no_codebook_qwen3",
        {.family = "qwen3",

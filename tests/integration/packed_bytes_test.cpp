@@ -34,7 +34,8 @@ std::vector<Case> cases() {
        .settings = {.binarize = "{split_points: 1, split_rule: fraction, group_fractions: [0.05], "
                                 "scales: row_ratio, salient: none, compensation: sequential}",
                     .codebook = "{vector_length: 8, target_bits: 0.7, scope: model}",
-                    .refine = "{block_epochs: 2, kd_epochs: 2, kd_sign_learning_rate: 0.1, "
+                    .refine = "{block_epochs: 2, block_sign_learning_rate: 0.1, kd_epochs: 2, "
+                              "kd_sign_learning_rate: 0.1, "
                               "batch: 3}"},
        .ranks = {2, 5}},
       {.name = "no_codebook_qwen3",

@@ -148,6 +148,10 @@ TEST(SignTraining, IsRefusedWhereItCannotWork) {
   EXPECT_THAT(error_of(refine, binarize), HasSubstr("unless kd_epochs"));
   refine.kd_epochs = 1;
   EXPECT_EQ(error_of(refine, binarize), "");
+  refine.block_sign_learning_rate = 0.05;
+  EXPECT_THAT(error_of(refine, binarize), HasSubstr("unless block_epochs"));
+  refine.block_epochs = 1;
+  EXPECT_EQ(error_of(refine, binarize), "");
   binarize.salient = SalientRule::kSearch;
   EXPECT_THAT(error_of(refine, binarize), HasSubstr("unless binarize.salient is none"));
   binarize.salient = SalientRule::kNone;
