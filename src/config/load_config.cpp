@@ -67,6 +67,7 @@ constexpr auto kBinarizeFields = [](auto& map, BinarizeParams& binarize) {
 
 constexpr auto kCodebookFields = [](auto& map, CodebookParams& codebook) {
   map.choice("codec", codebook.codec, kCodecNames);
+  map.choice("layout", codebook.layout, kCodebookLayoutNames);
   map.integer("vector_length", codebook.vector_length, IntegerRange{.low = 4, .high = 24});
   map.optional_number("target_bits", codebook.target_bits, NumberRange{});
   map.optional_integer("centroids", codebook.centroids, IntegerRange{.low = 1, .high = 1 << 20});

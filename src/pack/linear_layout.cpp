@@ -30,12 +30,15 @@ LinearLayout::LinearLayout(std::size_t n, std::size_t m, std::size_t k, const Pa
                     : format.group_column_scale ? format.groups
                                                 : 1),
       level_bits(static_cast<std::size_t>(format.level_bits)),
-      sub_vectors(
-          format.vector_length == 0 ? 0 : ceil_div(m, narrow<std::size_t>(format.vector_length))),
+      sub_vectors(format.vector_length == 0 || format.masked
+                      ? 0
+                      : ceil_div(m, narrow<std::size_t>(format.vector_length))),
       vector_length(narrow<std::size_t>(format.vector_length)),
-      codebooks(format.vector_length > 0 && format.scope == CodebookScope::kBlockGroup ? panels
-                                                                                       : 1),
-      indices{n, sub_vectors, format.codebook_size, format.index_coding} {}
+      sets{format.groups, format.salient_groups, format.salient},
+      codebooks(format.vector_length == 0 || format.scope != CodebookScope::kBlockGroup ? 1
+                : format.masked ? panels * sets.sets()
+                                : panels),
+      indices{format.masked ? 1 : n, sub_vectors, format.codebook_size, format.index_coding} {}
 
 std::vector<std::int64_t> LinearLayout::sign_shape() const {
   return {extent(rows), extent(ceil_div(cols, 8))};
@@ -131,8 +134,10 @@ void check_format(const PackedFormat& format, std::string_view origin) {
           (format.salient && format.salient_groups == format.groups && !format.rice_group_map),
       origin, ": ", format.salient_groups, " salient groups, expected 1, or ", format.groups,
       " where there are salient columns and a dense map");
-  const bool whole_panels =
-      v > 0 && format.panel > 0 && format.panel % static_cast<std::size_t>(v) == 0;
+  BTC_REQUIRE(FormatError, !format.masked || (stores_codebook(format) && format.panel > 0), origin,
+              ": layout masked, expected dense without a codebook or panels");
+  const bool whole_panels = v > 0 && format.panel > 0 &&
+                            (format.masked || format.panel % static_cast<std::size_t>(v) == 0);
   BTC_REQUIRE(FormatError, format.scope != CodebookScope::kBlockGroup || whole_panels, origin,
               ": codebooks of each panel, panel ", format.panel,
               ", expected a multiple of vector_length ", v);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pack/packed_block.hpp"
+#include "quant/sign_sets.hpp"
 
 namespace btc {
 
@@ -27,14 +28,19 @@ struct LinearLayout {
   std::size_t salient_groups;  ///< g
   std::size_t column_scales;   ///< C, of each column that is not salient
   std::size_t level_bits;      ///< 0: signs
-  std::size_t sub_vectors;     ///< of a row; 0 without codec
+  std::size_t sub_vectors;     ///< of a row; 0 without codec, or where they are of sets
   std::size_t vector_length;   ///< v; 0 without codec
-  std::size_t codebooks;       ///< of the Linear alone: p with scope block_group, otherwise 1
-  IndexStream indices;
+  SignGroups sets;             ///< of a panel, for masked ones
+  std::size_t codebooks;  ///< of the Linear alone: scope block_group has p, or p times the sets
+  IndexStream indices;    ///< where sub-vectors are of sets, `per_row` is still 0
 
   /// Entries of a row that the group map has: of all columns where salient ones have groups too.
   [[nodiscard]] std::size_t map_entries() const {
     return salient_groups > 1 ? cols : cols - salient;
+  }
+  /// Which codebook set number `set` of a panel is coded with.
+  [[nodiscard]] std::size_t codebook_of_set(std::size_t in_panel, std::size_t set) const {
+    return codebooks == 1 ? 0 : in_panel * sets.sets() + set;
   }
   /// Which codebook sub-vector s of a row is coded with.
   [[nodiscard]] std::size_t codebook_of(std::size_t s) const {

@@ -66,8 +66,11 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
   check_optional(name + ".signs", linear.signs, !levels, layout.rows, layout.cols);
   check_optional(name + ".level", linear.level, levels, layout.rows, layout.cols);
   check_optional(name + ".zero", linear.zero, levels, layout.rows, layout.panels);
-  check_optional(name + ".index", linear.index, format.vector_length > 0, layout.rows,
-                 layout.sub_vectors);
+  BTC_CHECK(linear.masked == format.masked, name, ": layout masked ", linear.masked, ", format ",
+            format.masked);
+  check_optional(
+      name + ".index", linear.index, format.vector_length > 0, layout.indices.rows,
+      format.masked ? vector_count(linear, layout.sets, format.vector_length) : layout.sub_vectors);
   check_optional(name + ".group", linear.group, format.groups > 1, layout.rows, layout.cols);
   check_matrix(name + ".alpha", linear.alpha.rows(), linear.alpha.cols(), layout.rows,
                layout.panels * layout.row_groups);
@@ -90,6 +93,22 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
             linear.mu_col.size(), " column means");
 }
 
+/// The same as below for indices of sets.
+void check_set_codewords(const std::string& name, const QuantizedLinear& linear,
+                         std::span<const Codebook> codebooks, const LinearLayout& layout) {
+  QuantizedLinear decoded = linear;
+  const auto vector_of = [&](std::size_t panel, std::size_t set, std::size_t number) {
+    const std::uint32_t index = linear.index(0, number);
+    const auto& codewords = codebooks[layout.codebook_of_set(panel, set)].codewords;
+    BTC_CHECK(index < codewords.size(), name, ": index ", index, " of ", codewords.size(),
+              " codewords");
+    return codewords[index];
+  };
+  fill_signs(layout.sets, vector_of, linear.vector_length, decoded);
+  BTC_CHECK(decoded.signs == linear.signs && decoded.residual == linear.residual, name,
+            ": signs are not those of their codewords");
+}
+
 /// The signs must be those that the indices stand for.
 void check_codewords(const std::string& name, const QuantizedLinear& linear,
                      std::span<const Codebook> codebooks, const PackedFormat& format) {
@@ -99,6 +118,10 @@ void check_codewords(const std::string& name, const QuantizedLinear& linear,
             " codebooks, expected ", layout.codebooks);
   for (const Codebook& codebook : codebooks) {
     BTC_CHECK(codebook.vector_length == length, name, ": codebook of v = ", codebook.vector_length);
+  }
+  if (format.masked) {
+    check_set_codewords(name, linear, codebooks, layout);
+    return;
   }
   BitMatrix row(1, linear.cols);
   for (std::size_t i = 0; i < linear.rows; ++i) {
@@ -130,8 +153,10 @@ class LinearWriter {
     store_.add_integers(name_ + ".weight_shape", std::array{narrow<std::int64_t>(layout_.rows),
                                                             narrow<std::int64_t>(layout_.cols)});
     if (format_.vector_length > 0) {
-      store_.add_bytes(name_ + ".indices", index_shape(layout_.indices),
-                       encode_indices(linear_.index, layout_.indices));
+      IndexStream stream = layout_.indices;
+      stream.per_row = linear_.index.cols();
+      store_.add_bytes(name_ + ".indices", index_shape(stream),
+                       encode_indices(linear_.index, stream));
     } else if (format_.level_bits > 0) {
       store_.add_bytes(name_ + ".levels", layout_.level_shape(layout_.cols),
                        encode_levels(linear_.level, layout_.level_bits));
@@ -195,7 +220,10 @@ class LinearWriter {
       store_.add_halves(name_ + ".salient_mu", layout_.salient_mu_shape(),
                         linear_.salient_mu.values());
     }
-    store_.add_bytes(name_ + ".residual_signs", layout_.residual_shape(), linear_.residual.bytes());
+    if (!format_.masked) {
+      store_.add_bytes(name_ + ".residual_signs", layout_.residual_shape(),
+                       linear_.residual.bytes());
+    }
   }
 
   void write_groups() {

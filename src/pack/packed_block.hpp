@@ -26,6 +26,7 @@ struct PackedFormat {
   Codec codec = Codec::kLearned;  ///< where vector_length > 0
   std::size_t codebook_size = 0;  ///< c as configured
   CodebookScope scope = CodebookScope::kLinear;
+  bool masked = false;  ///< one stream of indices over the sets of `quant/sign_sets.hpp`
   IndexCoding index_coding = IndexCoding::kFixed;
   std::size_t panel = 0;           ///< 0: one panel = whole row
   std::size_t groups = 1;          ///< G

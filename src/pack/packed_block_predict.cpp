@@ -49,7 +49,18 @@ std::uint64_t group_map_bytes(const LinearLayout& layout, const PackedFormat& fo
   return std::min(plain, static_cast<std::uint64_t>(std::llround(rice)));
 }
 
-/// Codebooks that a Linear stores for itself. A panel has at most as many as it has sub-vectors.
+/// The stream of indices; of sets it is known up to their padding, half a sub-vector on average.
+IndexStream expected_indices(const LinearLayout& layout) {
+  IndexStream stream = layout.indices;
+  if (stream.per_row == 0) {
+    const std::size_t signs = layout.rows * (layout.cols + layout.salient);
+    stream.per_row = ceil_div(signs, layout.vector_length) + layout.panels * layout.sets.sets() / 2;
+  }
+  return stream;
+}
+
+/// Codebooks that a Linear stores for itself: as many codewords at most as there are sub-vectors.
+/// Of the sets of a panel, groups are taken to be of equal size.
 std::uint64_t own_codebook_bytes(const LinearLayout& layout, const PackedFormat& format) {
   const auto bytes_of = [&](std::size_t codewords) {
     return codebook_bytes(codewords, format.vector_length) + sizeof(std::int64_t);
@@ -61,7 +72,9 @@ std::uint64_t own_codebook_bytes(const LinearLayout& layout, const PackedFormat&
   for (std::size_t k = 0; format.scope == CodebookScope::kBlockGroup && k < layout.panels; ++k) {
     const std::size_t width = std::min(layout.panel, layout.cols - k * layout.panel);
     const std::size_t sub_vectors = layout.rows * ceil_div(width, layout.vector_length);
-    bytes += bytes_of(std::min(format.codebook_size, sub_vectors));
+    const std::size_t parts = layout.codebooks / layout.panels;
+    const std::size_t part = ceil_div(sub_vectors, parts);
+    bytes += parts * bytes_of(std::min(format.codebook_size, part));
   }
   return bytes;
 }
@@ -86,7 +99,7 @@ std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols
     add("signs", elements(layout.level_shape(cols)));
     add("scales", elements(layout.level_shape(layout.panels)));
   } else {
-    add("signs", elements(codec ? index_shape(layout.indices) : layout.sign_shape()));
+    add("signs", elements(codec ? index_shape(expected_indices(layout)) : layout.sign_shape()));
   }
   if (stores_codebook(format)) {
     add("codebook", own_codebook_bytes(layout, format));
@@ -94,7 +107,7 @@ std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols
   std::uint64_t halves =
       elements(layout.scale_shape()) * (format.mean ? 2 : 1) + elements(layout.group_ratio_shape());
   if (layout.salient > 0) {
-    add("residual", elements(layout.residual_shape()));
+    add("residual", format.masked ? 0 : elements(layout.residual_shape()));
     halves += elements(layout.salient_alpha_shape()) +
               (format.mean ? elements(layout.salient_mu_shape()) : 0);
     add("salient_map", ceil_div(cols, 8));

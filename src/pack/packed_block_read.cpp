@@ -174,6 +174,9 @@ class LinearReader {
     read_column_scale(layout, kept);
     read_column_mean();
     read_groups(layout, kept);
+    if (format_.masked) {
+      read_sets(layout, codewords);
+    }
     return std::move(linear_);
   }
 
@@ -240,29 +243,61 @@ class LinearReader {
       return;
     }
     reader_.refuse("signs", "the format has a codec");
-    const TensorView& tensor = reader_.at("indices", DType::kU8, index_shape(layout.indices));
-    if (codewords.size() != layout.codebooks) {
-      const std::vector<std::int64_t> shape = {narrow<std::int64_t>(layout.codebooks)};
-      static_cast<void>(reader_.at("codebook_size", DType::kI64, shape));  // says what is wrong
+    check_codebooks(layout, codewords.size());
+    if (format_.masked) {
+      return;  // the sets are known once the groups are
     }
-    const auto largest =
-        std::max_element(codewords.begin(), codewords.end(),
-                         [](const auto& a, const auto& b) { return a.size() < b.size(); });
-    linear_.index =
-        decode_indices(tensor.bytes, layout.indices, largest->size(), reader_.origin(tensor));
+    const TensorView& tensor = reader_.at("indices", DType::kU8, index_shape(layout.indices));
+    linear_.index = decode_indices(tensor.bytes, layout.indices, most_codewords(codewords),
+                                   reader_.origin(tensor));
     linear_.signs = BitMatrix(layout.rows, layout.cols);
     const auto length = static_cast<std::size_t>(format_.vector_length);
     for (std::size_t i = 0; i < layout.rows; ++i) {
       for (std::size_t s = 0; s < layout.sub_vectors; ++s) {
-        const auto& words = codewords[layout.codebook_of(s)];
-        const std::uint32_t index = linear_.index(i, s);
-        if (index >= words.size()) {
-          reader_.origin(tensor).fail(0, "index ", index, " of sub-vector ", s, " in row ", i,
-                                      ", expected < ", words.size());
-        }
-        linear_.signs.set_pattern(i, s * length, format_.vector_length, words[index]);
+        linear_.signs.set_pattern(
+            i, s * length, format_.vector_length,
+            codeword_at(codewords[layout.codebook_of(s)], linear_.index(i, s), tensor));
       }
     }
+  }
+
+  /// Signs of both planes, of a format whose indices are of sets.
+  void read_sets(const LinearLayout& layout, std::span<const std::vector<Pattern>> codewords) {
+    const int v = format_.vector_length;
+    IndexStream stream = layout.indices;
+    stream.per_row = vector_count(linear_, layout.sets, v);
+    const TensorView& tensor = reader_.at("indices", DType::kU8, index_shape(stream));
+    linear_.masked = true;
+    linear_.index =
+        decode_indices(tensor.bytes, stream, most_codewords(codewords), reader_.origin(tensor));
+    const auto vector_of = [&](std::size_t panel, std::size_t set, std::size_t number) {
+      return codeword_at(codewords[layout.codebook_of_set(panel, set)], linear_.index(0, number),
+                         tensor);
+    };
+    fill_signs(layout.sets, vector_of, v, linear_);
+  }
+
+  /// The tensor's error if the codebooks are not as many as the layout has.
+  void check_codebooks(const LinearLayout& layout, std::size_t count) const {
+    if (count != layout.codebooks) {
+      const std::vector<std::int64_t> shape = {narrow<std::int64_t>(layout.codebooks)};
+      static_cast<void>(reader_.at("codebook_size", DType::kI64, shape));
+    }
+  }
+
+  static std::size_t most_codewords(std::span<const std::vector<Pattern>> codewords) {
+    return std::max_element(codewords.begin(), codewords.end(),
+                            [](const auto& a, const auto& b) { return a.size() < b.size(); })
+        ->size();
+  }
+
+  [[nodiscard]] Pattern codeword_at(const std::vector<Pattern>& codewords, std::uint32_t index,
+                                    const TensorView& tensor) const {
+    if (index >= codewords.size()) {
+      reader_.origin(tensor).fail(0, "index ", index, " into a codebook, expected < ",
+                                  codewords.size());
+    }
+    return codewords[index];
   }
 
   void read_salient(const LinearLayout& layout) {
@@ -281,8 +316,12 @@ class LinearReader {
     } else {
       reader_.refuse("salient_mu", "the format has no means");
     }
-    linear_.residual =
-        reader_.bits("residual_signs", layout.residual_shape(), layout.rows, layout.salient);
+    if (format_.masked) {
+      reader_.refuse("residual_signs", "indices stand for them");
+    } else {
+      linear_.residual =
+          reader_.bits("residual_signs", layout.residual_shape(), layout.rows, layout.salient);
+    }
   }
 
   void read_group_ratio(const LinearLayout& layout) {

@@ -19,6 +19,8 @@ constexpr std::array<std::string_view, 2> kIndexCodingNames = {"fixed", "radix"}
 /// Value of `column_scale` where each group has its own.
 constexpr std::string_view kGroupColumnScale = "group";
 constexpr std::array<std::string_view, 2> kGroupMapNames = {"dense", "rice"};
+/// The second plane as bits, or by the same codewords as the first, in layout `masked`.
+constexpr std::array<std::string_view, 2> kResidualNames = {"raw", "coded"};
 
 constexpr std::array<std::string_view, 4> kStoredCodecNames = {"none", "codebook", "linear_20_16",
                                                                "uniform"};
@@ -57,7 +59,7 @@ ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool ti
   if (format.level_bits > 0) {
     config["level_bits"] = format.level_bits;
   }
-  config["layout"] = "dense";
+  config["layout"] = kCodebookLayoutNames.at(format.masked ? 1 : 0);
   config["split_points"] = format.groups - 1;
   config["group_map"] = kGroupMapNames.at(format.rice_group_map ? 1 : 0);
   config["panel"] = format.panel;
@@ -75,7 +77,7 @@ ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool ti
     config["column_mean"] = true;
   }
   config["salient"] = format.salient;
-  config["residual"] = "raw";
+  config["residual"] = kResidualNames.at(format.masked ? 1 : 0);
   config["salient_groups"] = format.salient_groups;
   if (format.transform) {
     config["transform"] = transform_json();
@@ -181,7 +183,7 @@ PackedFormat read_format(StrictObject& config) {
     format.index_coding =
         static_cast<IndexCoding>(config.choice("index_coding", kIndexCodingNames));
   }
-  only("layout", "dense");
+  format.masked = config.choice("layout", kCodebookLayoutNames) == 1;
   format.groups = config.integer("split_points", 3) + 1;
   format.rice_group_map = config.choice("group_map", kGroupMapNames) == 1;
   format.panel = config.integer("panel", kMaxInteger);
@@ -192,7 +194,7 @@ PackedFormat read_format(StrictObject& config) {
   format.group_ratio = config.has("group_ratio") && config.flag("group_ratio");
   format.column_mean = config.has("column_mean") && config.flag("column_mean");
   format.salient = config.flag("salient");
-  only("residual", "raw");
+  only("residual", kResidualNames.at(format.masked ? 1 : 0));
   format.salient_groups = config.integer("salient_groups", kMaxSalientGroups);
   if (config.has("transform")) {
     config.expect("transform", transform_json());

@@ -31,11 +31,7 @@ std::vector<Codebook> learn_block_codebooks(const std::vector<PatternHistogram>&
   if (params.scope == CodebookScope::kBlock) {
     return {learn_codebook(merge_histograms(histograms), params, seed_of(0), backend)};
   }
-  std::vector<Codebook> codebooks;
-  for (std::size_t i = 0; i < histograms.size(); ++i) {
-    codebooks.push_back(learn_codebook(histograms[i], params, seed_of(i), backend));
-  }
-  return codebooks;
+  return learn_codebooks(histograms, params, seed_of, backend);
 }
 
 PatternHistogram sum_histograms(

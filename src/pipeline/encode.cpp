@@ -23,6 +23,7 @@ PackedFormat packed_format(const BinarizeParams& binarize,
     format.codec = codebook->codec;
     format.codebook_size = codebook_size(*codebook);
     format.scope = codebook->scope;
+    format.masked = is_masked(codebook);
     format.index_coding = index_coding_for(format.codebook_size);
   }
   const bool row = binarize.scales != ScaleLayout::kPanel;

@@ -108,6 +108,9 @@ std::vector<Unit> binarize_units(const PipelineConfig& config, const RunPaths& p
   if (config.codebook && config.codebook->scope == CodebookScope::kBlockGroup) {
     parts["codebook"] = "learned for each panel";
   }
+  if (is_masked(config.codebook)) {
+    parts["codebook"] += ", of sets";
+  }
   std::vector<Unit> units;
   for (std::size_t b = 0; b < capture.size(); ++b) {
     parts["input"] = capture[b].fingerprint;

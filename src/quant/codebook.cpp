@@ -80,4 +80,17 @@ Codebook learn_codebook(const PatternHistogram& histogram, const CodebookParams&
   return result;
 }
 
+std::vector<Codebook> learn_codebooks(const std::vector<PatternHistogram>& histograms,
+                                      const CodebookParams& params,
+                                      const std::function<std::uint64_t(std::size_t)>& seed_of,
+                                      Backend& backend) {
+  std::vector<Codebook> codebooks;
+  for (std::size_t i = 0; i < histograms.size(); ++i) {
+    codebooks.push_back(histograms[i].patterns.empty()
+                            ? Codebook{params.vector_length, {Pattern{0}}, 0, 0}
+                            : learn_codebook(histograms[i], params, seed_of(i), backend));
+  }
+  return codebooks;
+}
+
 }  // namespace btc

@@ -1,7 +1,9 @@
 #pragma once
 /// Learns a binary codebook from sign-pattern counts. @see BTC-LLM Alg. 3; paper_map.md
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "backend/backend.hpp"
@@ -23,5 +25,12 @@ struct Codebook {
 /// If at most c distinct patterns occur they are the codebook, in ascending order: lossless.
 Codebook learn_codebook(const PatternHistogram& histogram, const CodebookParams& params,
                         std::uint64_t seed, Backend& backend);
+
+/// Codebooks of several histograms. An empty one, of a set without signs, has a single codeword, 0.
+/// @param seed_of of codebook i
+std::vector<Codebook> learn_codebooks(const std::vector<PatternHistogram>& histograms,
+                                      const CodebookParams& params,
+                                      const std::function<std::uint64_t(std::size_t)>& seed_of,
+                                      Backend& backend);
 
 }  // namespace btc

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "common/half.hpp"
 
@@ -91,6 +92,17 @@ void copy_scales(const PanelScales& scales, std::size_t block, QuantizedLinear& 
   }
 }
 
+/// Indices of the sets of all panels, one behind the other.
+Matrix<std::uint32_t> set_indices(const std::vector<PanelResult>& panels) {
+  std::vector<std::uint32_t> all;
+  for (const PanelResult& p : panels) {
+    all.insert(all.end(), p.set_index.begin(), p.set_index.end());
+  }
+  Matrix<std::uint32_t> index(1, all.size());
+  index.values() = std::move(all);
+  return index;
+}
+
 }  // namespace
 
 void round_scales(Panel panel, PanelScales& scales) {
@@ -118,7 +130,11 @@ QuantizedLinear assemble(const std::vector<PanelResult>& panels, std::size_t row
   }
   linear.signs = BitMatrix(rows, cols);
   linear.residual = BitMatrix(rows, linear.salient_columns.size());
-  if (vector_length > 0) {
+  linear.masked = std::any_of(panels.begin(), panels.end(),
+                              [](const PanelResult& p) { return !p.set_index.empty(); });
+  if (linear.masked) {
+    linear.index = set_indices(panels);
+  } else if (vector_length > 0) {
     linear.index =
         Matrix<std::uint32_t>(rows, ceil_div(cols, static_cast<std::size_t>(vector_length)));
   }
@@ -135,7 +151,7 @@ QuantizedLinear assemble(const std::vector<PanelResult>& panels, std::size_t row
     copy_column_scales(p.scales.salient_alpha_col, p.groups.salient.size(), salient,
                        linear.salient_columns.size(), linear.salient_alpha_col);
     salient += p.groups.salient.size();
-    if (vector_length > 0) {
+    if (vector_length > 0 && !linear.masked) {
       copy_columns(p.code.index, p.panel.begin / static_cast<std::size_t>(vector_length),
                    linear.index);
     }

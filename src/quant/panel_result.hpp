@@ -15,6 +15,7 @@ struct PanelResult {
   Matrix<float> thresholds;  ///< [n, s] on |w|, where the groups follow the weights; or empty
   PanelScales scales;
   PanelCode code;
+  std::vector<std::uint32_t> set_index;  ///< layout masked: codewords of its sets, one by one
 };
 
 /// Rounds every scale to fp16.

@@ -8,6 +8,7 @@
 #include "common/linear_code.hpp"
 #include "common/matrix.hpp"
 #include "common/pattern.hpp"
+#include "quant/sign_sets.hpp"
 
 namespace btc {
 namespace {
@@ -76,6 +77,16 @@ void check_layout(const BinarizeParams& p, const std::optional<CodebookParams>& 
   BTC_REQUIRE(ConfigError, !codebook, "codebook: expected none with uniform levels");
 }
 
+/// Sets are known once a panel is binarized, so their codewords are chosen after that.
+void check_masked(const BinarizeParams& binarize, const CodebookParams& codebook) {
+  const bool possible = codebook.codec == Codec::kLearned && codebook.encode == EncodeMode::kPost &&
+                        codebook.assignment == Assignment::kHamming &&
+                        binarize.scales == ScaleLayout::kPanel;
+  BTC_REQUIRE(ConfigError, codebook.layout == CodebookLayout::kDense || possible,
+              "codebook.layout: got masked, expected dense unless codec is learned, encode post, "
+              "assignment hamming and binarize.scales panel");
+}
+
 std::size_t linear_code_size(const CodebookParams& params) {
   BTC_REQUIRE(ConfigError, params.vector_length == kLinearCodeLength,
               "codebook.vector_length: got ", params.vector_length, ", expected ",
@@ -89,6 +100,10 @@ std::size_t linear_code_size(const CodebookParams& params) {
 }
 
 }  // namespace
+
+bool is_masked(const std::optional<CodebookParams>& codebook) {
+  return codebook && codebook->layout == CodebookLayout::kMasked;
+}
 
 bool learns_codebook(const std::optional<CodebookParams>& codebook) {
   return codebook && codebook->codec == Codec::kLearned;
@@ -125,7 +140,7 @@ std::size_t codebook_size(const CodebookParams& params) {
 std::size_t panel_width(const BinarizeParams& binarize,
                         const std::optional<CodebookParams>& codebook) {
   const auto panel = static_cast<std::size_t>(binarize.panel);
-  if (!codebook) {
+  if (!codebook || is_masked(codebook)) {
     return panel;
   }
   const auto v = static_cast<std::size_t>(codebook->vector_length);
@@ -134,9 +149,12 @@ std::size_t panel_width(const BinarizeParams& binarize,
 
 std::size_t codebooks_of_linear(std::size_t cols, const BinarizeParams& binarize,
                                 const CodebookParams& codebook) {
-  return codebook.scope == CodebookScope::kBlockGroup
-             ? ceil_div(cols, panel_width(binarize, codebook))
-             : 1;
+  if (codebook.scope != CodebookScope::kBlockGroup) {
+    return 1;
+  }
+  const bool masked = codebook.layout == CodebookLayout::kMasked;
+  const std::size_t sets = masked ? sign_groups(binarize).sets() : 1;
+  return sets * ceil_div(cols, panel_width(binarize, codebook));
 }
 
 void check_params(const BinarizeParams& binarize, const std::optional<CodebookParams>& codebook) {
@@ -151,6 +169,7 @@ void check_params(const BinarizeParams& binarize, const std::optional<CodebookPa
   BTC_REQUIRE(ConfigError, binarize.panel >= codebook->vector_length, "binarize.panel: got ",
               binarize.panel,
               ", expected at least codebook.vector_length = ", codebook->vector_length);
+  check_masked(binarize, *codebook);
   BTC_REQUIRE(
       ConfigError,
       codebook->scope != CodebookScope::kBlockGroup || binarize.scales == ScaleLayout::kPanel,

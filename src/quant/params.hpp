@@ -61,7 +61,13 @@ struct BinarizeParams {
   double damping = 0.01;  ///< lambda in units of mean(diag H)
 };
 
-/// Who shares a codebook; `block_group`: each panel of each Linear has its own.
+/// What a sub-vector is: consecutive columns of a row, or, as in BTC-LLM Alg. 1, consecutive
+/// entries of a set that was binarized together. @see quant/sign_sets.hpp
+enum class CodebookLayout { kDense, kMasked };
+inline constexpr std::array<std::string_view, 2> kCodebookLayoutNames = {"dense", "masked"};
+
+/// Who shares a codebook; `block_group`: each panel of each Linear has its own, with layout
+/// `masked` each set.
 enum class CodebookScope { kLinear, kBlock, kModel, kBlockGroup };
 inline constexpr std::array<std::string_view, 4> kCodebookScopeNames = {"linear", "block", "model",
                                                                         "block_group"};
@@ -80,7 +86,8 @@ inline constexpr std::array<std::string_view, 2> kEncodeModeNames = {"post", "in
 /// Key `codebook`; `codebook: none` leaves it out.
 struct CodebookParams {
   Codec codec = Codec::kLearned;
-  int vector_length = 16;             ///< v, 4..24; 20 for `linear_20_16`
+  CodebookLayout layout = CodebookLayout::kDense;  ///< `masked` is for comparison with the paper
+  int vector_length = 16;                          ///< v, 4..24; 20 for `linear_20_16`
   std::optional<double> target_bits;  ///< b: c = floor(2^(b v)); `learned`: exactly one of the two
   std::optional<std::int64_t> centroids;  ///< c
   CodebookScope scope = CodebookScope::kModel;
@@ -104,8 +111,11 @@ std::size_t codebook_size(const CodebookParams& params);
 std::size_t panel_width(const BinarizeParams& binarize,
                         const std::optional<CodebookParams>& codebook);
 
+/// Whether sub-vectors are cut from sets of entries.
+bool is_masked(const std::optional<CodebookParams>& codebook);
+
 /// Codebooks that a Linear of this many columns has for itself: with scope `block_group` one for
-/// each of its panels, otherwise at most one.
+/// each of its panels, or of their sets, otherwise at most one.
 std::size_t codebooks_of_linear(std::size_t cols, const BinarizeParams& binarize,
                                 const CodebookParams& codebook);
 

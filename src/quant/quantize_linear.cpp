@@ -9,6 +9,7 @@
 #include "quant/panel_result.hpp"
 #include "quant/row_scales.hpp"
 #include "quant/saliency.hpp"
+#include "quant/sign_sets.hpp"
 #include "quant/split_points.hpp"
 #include "quant/uniform.hpp"
 
@@ -50,9 +51,10 @@ struct Settings {
   [[nodiscard]] bool refit() const { return encodes() && codebook->refit; }
 };
 
-/// The codewords of one panel.
+/// The codewords of one panel, or with layout masked of one set of one.
 class PanelCodewords {
  public:
+  /// @param number counts the panels, or sets, of the Linear
   PanelCodewords(const Settings& settings, std::size_t number) : search_(settings.codewords.all) {
     if (!settings.codewords.of_panel.empty()) {
       const Codebook& codebook = settings.codewords.of_panel[number];
@@ -298,6 +300,27 @@ PanelResult binarize_panel(ArbSession& session, Panel panel, std::size_t number,
   return result;
 }
 
+/// Replaces the signs of each set by the nearest codewords. @see BTC-LLM Alg. 1, 2
+void encode_sets(std::vector<PanelResult>& panels, const Settings& settings) {
+  const int v = settings.codebook->vector_length;
+  const SignGroups groups = sign_groups(settings.binarize);
+  std::size_t number = 0;
+  for (PanelResult& result : panels) {
+    PanelCode& code = result.code;
+    for (const SignSet& set : sign_sets(code.group, groups)) {
+      const PanelCodewords codewords(settings, number++);
+      BitMatrix& plane = set.second ? code.residual : code.signs;
+      std::vector<Pattern> vectors = set_vectors(set, plane, 0, v);
+      std::vector<std::uint32_t> index(vectors.size());
+      codewords.search()->nearest(vectors, index);
+      std::transform(index.begin(), index.end(), vectors.begin(),
+                     [&](std::uint32_t k) { return codewords.search()->codewords()[k]; });
+      put_vectors(set, vectors, 0, v, plane);
+      result.set_index.insert(result.set_index.end(), index.begin(), index.end());
+    }
+  }
+}
+
 /// Replaces free signs by codewords, on the targets that the loop left.
 void encode_after_loop(std::vector<PanelResult>& panels, const Matrix<float>& targets,
                        const Settings& settings) {
@@ -400,7 +423,9 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
   }
   if (settings.after_loop() || (settings.refit() && plan)) {
     const Matrix<float> targets = assemble_targets(results, w.rows(), w.cols());
-    if (settings.after_loop()) {
+    if (settings.after_loop() && is_masked(settings.codebook)) {
+      encode_sets(results, settings);
+    } else if (settings.after_loop()) {
       encode_after_loop(results, targets, settings);
     }
     if (settings.refit() && plan) {
@@ -478,6 +503,12 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
 std::vector<PatternHistogram> codebook_histograms(const QuantizedLinear& linear,
                                                   const BinarizeParams& binarize,
                                                   const CodebookParams& codebook) {
+  if (codebook.layout == CodebookLayout::kMasked) {
+    auto histograms = set_histograms(linear, sign_groups(binarize), codebook.vector_length);
+    return codebook.scope == CodebookScope::kBlockGroup
+               ? histograms
+               : std::vector<PatternHistogram>{merge_histograms(histograms)};
+  }
   if (codebook.scope == CodebookScope::kBlockGroup) {
     return panel_histograms(linear.signs, codebook.vector_length, panel_width(binarize, codebook));
   }

@@ -15,7 +15,8 @@
 
 namespace btc {
 
-/// Codewords of one Linear: none (free signs), the same for all its panels, or each panel's own.
+/// Codewords of one Linear: none (free signs), the same for all its panels, or each panel's own
+/// (with layout `masked` each set's, panel by panel).
 struct LinearCodewords {
   LinearCodewords(const CodewordSearch* shared) : all(shared) {}  // NOLINT: null is free signs
   explicit LinearCodewords(std::span<const Codebook> panels) : of_panel(panels) {}
@@ -49,7 +50,8 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
                                Backend& backend);
 
 /// Histograms that the codebooks of a Linear are learned from: of all its signs, or of each panel
-/// where the scope is `block_group`. @param linear with free signs
+/// where the scope is `block_group`; with layout `masked` of its sets. One of a set may be empty.
+/// @param linear with free signs
 std::vector<PatternHistogram> codebook_histograms(const QuantizedLinear& linear,
                                                   const BinarizeParams& binarize,
                                                   const CodebookParams& codebook);

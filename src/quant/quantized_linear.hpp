@@ -21,8 +21,9 @@ struct QuantizedLinear {
   std::size_t salient_groups = 1;  ///< g
   int vector_length = 0;           ///< v, or 0: no codec, free signs
   BitMatrix signs;                 ///< [n, m] first plane
-  Matrix<std::uint32_t>
-      index;  ///< [n, ceil(m / v)] codeword of each sub-vector; empty without codec
+  bool masked = false;             ///< sub-vectors are those of `quant/sign_sets.hpp`
+  /// [n, ceil(m / v)], or [1, N] of the sets; codeword of each sub-vector; empty without codec
+  Matrix<std::uint32_t> index;
   Matrix<std::uint8_t> group;  ///< [n, m] 0..G-1, `salient_code` in salient columns; empty if G = 1
   std::vector<std::uint32_t> salient_columns;  ///< ascending, K of them
   BitMatrix residual;                          ///< [n, K] second plane

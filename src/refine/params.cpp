@@ -24,8 +24,10 @@ void check_sign_rate(std::string_view stage, double sign_rate, int epochs, doubl
               "are not trained");
   BTC_REQUIRE(ConfigError, binarize.uniform == UniformRule::kNone, "refine.", key, ": got ",
               sign_rate, ", expected 0 with binarize.uniform: levels are not signs");
-  BTC_REQUIRE(ConfigError, !codebook || codebook->scope != CodebookScope::kBlockGroup, "refine.",
-              key, ": got ", sign_rate, ", expected 0 with codebook.scope: block_group");
+  BTC_REQUIRE(ConfigError,
+              !codebook || (codebook->scope != CodebookScope::kBlockGroup && !is_masked(codebook)),
+              "refine.", key, ": got ", sign_rate,
+              ", expected 0 with codebook.scope: block_group or codebook.layout: masked");
 }
 
 }  // namespace

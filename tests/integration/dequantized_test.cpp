@@ -70,6 +70,12 @@ std::vector<Case> cases() {
        {.binarize = "{split_points: 1}",
         .codebook = "{vector_length: 24, target_bits: 0.3, scope: block}",
         .evaluate = kEvaluate}},
+      {"sets_with_their_own_codebooks",
+       {.intermediate = 86},
+       {.binarize = "{split_points: 2, split_rule: search, panel: 24, compensation: block}",
+        .codebook = "{vector_length: 8, target_bits: 0.5, scope: block_group, layout: masked, "
+                    "assignment: hamming, encode: post, refit: false}",
+        .evaluate = kEvaluate}},
       {"linear_code",
        {.hidden = 40, .heads = 5, .kv_heads = 5},
        {.binarize = "{split_points: 1, salient: none}",

@@ -67,6 +67,12 @@ std::vector<Case> cases() {
        .settings = {.binarize = "{split_points: 1, panel: 24}",
                     .codebook = "{vector_length: 8, target_bits: 0.6, scope: block_group}",
                     .refine = "{block_epochs: 1, kd_epochs: 1, batch: 4}"}},
+      {.name = "sets_as_in_the_paper",
+       .toy = {.intermediate = 90, .blocks = 2},
+       .settings = {.binarize = "{split_points: 2, split_rule: search, compensation: block}",
+                    .codebook = "{vector_length: 8, target_bits: 0.6, layout: masked, "
+                                "assignment: hamming, encode: post}",
+                    .refine = "{block_epochs: 1, kd_epochs: 1, batch: 4}"}},
       {.name = "one_block_three_split_points",
        .toy = {.hidden = 48, .intermediate = 130, .blocks = 1, .heads = 6, .kv_heads = 3},
        .settings = {.binarize = "{split_points: 3, split_rule: magnitude, salient: search, "

@@ -88,7 +88,7 @@ std::string draw_binarize(Dice& dice) {
   return text + "}";
 }
 
-/// @param panels whether panels may have codebooks of their own
+/// @param panels whether scales are those of panels
 std::string draw_codebook(Dice& dice, bool panels) {
   if (dice.chance(0.15)) {
     return "none";
@@ -101,12 +101,14 @@ std::string draw_codebook(Dice& dice, bool panels) {
   const std::size_t v = dice.between(4, 24);
   const std::string size = dice.chance(0.5) ? "target_bits: " + dice.one_of({"0.1", "0.4", "0.55"})
                                             : concat("centroids: ", dice.between(1, 16));
-  return concat("{vector_length: ", v, ", ", size, ", scope: ",
+  const std::string choice = panels && dice.chance(0.3)
+                                 ? "layout: masked, assignment: hamming, encode: post"
+                                 : concat("assignment: ", dice.one_of({"hamming", "weighted"}),
+                                          ", encode: ", dice.one_of({"post", "in_loop"}));
+  return concat("{vector_length: ", v, ", ", size, ", ", choice, ", scope: ",
                 panels ? dice.one_of({"linear", "block", "model", "block_group"})
                        : dice.one_of({"linear", "block", "model"}),
                 ", init: ", dice.one_of({"frequency", "random"}),
-                ", assignment: ", dice.one_of({"hamming", "weighted"}),
-                ", encode: ", dice.one_of({"post", "in_loop"}),
                 ", refit: ", dice.one_of({"true", "false"}), ", iterations: ", dice.between(0, 5),
                 "}");
 }

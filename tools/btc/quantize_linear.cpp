@@ -80,10 +80,9 @@ Outcome quantize(const Matrix<float>& weight, const HessianFactor& factor,
   std::vector<Codebook> codebooks;
   if (learned) {
     const QuantizedLinear free = std::move(outcome.result.linear);
-    for (const PatternHistogram& histogram :
-         codebook_histograms(free, params.binarize, *params.codebook)) {
-      codebooks.push_back(learn_codebook(histogram, *params.codebook, seed, backend));
-    }
+    codebooks = learn_codebooks(
+        codebook_histograms(free, params.binarize, *params.codebook), *params.codebook,
+        [&](std::size_t) { return seed; }, backend);
     std::unique_ptr<CodewordSearch> search;
     if (format.scope != CodebookScope::kBlockGroup) {
       format.scope = CodebookScope::kLinear;

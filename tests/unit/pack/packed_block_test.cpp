@@ -67,6 +67,11 @@ PackedFormat with_coding(PackedFormat format, IndexCoding coding) {
   return format;
 }
 
+PackedFormat masked_format(PackedFormat format) {
+  format.masked = true;
+  return format;
+}
+
 PackedFormat linear_code_format(std::size_t panel, std::size_t groups) {
   PackedFormat format = make_format(20, 65536, CodebookScope::kModel, panel, groups);
   format.codec = Codec::kLinear2016;
@@ -103,6 +108,13 @@ std::vector<Case> cases() {
       {"FewerCodewordsThanConfigured", make_format(16, 2352, Scope::kLinear, 128, 2), 17, 1},
       {"BlockGroupScope", make_format(16, 2352, Scope::kBlockGroup, 64, 3), 2349, 20},
       {"BlockGroupScopeOnePanel", make_format(8, 99, Scope::kBlockGroup, 208, 1), 99, 0},
+      {"Sets", masked_format(make_format(16, 7131, Scope::kModel, 128, 3)), 7131, 20},
+      {"SetsOfEachLinearFixed", masked_format(make_format(8, 100, Scope::kLinear, 50, 1)), 77, 5},
+      {"SetsWithSalientGroups",
+       masked_format(with_salient_groups(make_format(11, 300, Scope::kBlock, 64, 4))), 300, 17},
+      {"SetsWithTheirOwnCodebooks",
+       masked_format(make_format(16, 2352, Scope::kBlockGroup, 100, 2)), 2340, 20},
+      {"SetsWithoutSalientColumns", masked_format(make_format(5, 9, Scope::kModel, 128, 2)), 9, 0},
       {"BlockScope", make_format(8, 100, Scope::kBlock, 64, 4), 100, 8},
       {"ModelScope", make_format(12, 21618 / 8, Scope::kModel, 120, 2), 2702, 0},
       {"ShortestVectors", make_format(4, 11, Scope::kBlock, 128, 4), 11, 203 / 2},
@@ -248,12 +260,17 @@ TEST_P(PackedBlockRoundTrip, PredictionIsExactApartFromRiceMaps) {
     for (const LedgerLine& line : predicted) {
       const bool data_dependent =
           (line.category == "group_map" && c.format.rice_group_map) ||
-          (line.category == "codebook" && c.codewords < c.format.codebook_size);
+          (line.category == "codebook" && c.codewords < c.format.codebook_size) ||
+          (line.category == "signs" && c.format.masked);
       const auto real = std::find_if(
           written.ledger.begin(), written.ledger.end(), [&](const LedgerLine& candidate) {
             return candidate.object == linear_name(3, kind) && candidate.category == line.category;
           });
       ASSERT_NE(real, written.ledger.end()) << line.category;
+      if (line.category == "signs") {
+        // Few rows: the padding of the sets weighs much.
+        EXPECT_NEAR(static_cast<double>(line.bytes) / static_cast<double>(real->bytes), 1, 0.15);
+      }
       EXPECT_TRUE(data_dependent || real->bytes == line.bytes)
           << line.category << ": " << real->bytes << ", predicted " << line.bytes;
     }

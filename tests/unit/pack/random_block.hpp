@@ -35,9 +35,10 @@ struct RandomBlock {
       }
       if (format.scope == CodebookScope::kBlockGroup) {
         codewords.clear();
-        for (std::size_t panel = 0; panel < ceil_div(cols, format.panel); ++panel) {
-          codewords.push_back(
-              random_codewords(stored_codewords + panel, format.vector_length, rng));
+        const SignGroups sets{format.groups, format.salient_groups, format.salient};
+        const std::size_t count = ceil_div(cols, format.panel) * (format.masked ? sets.sets() : 1);
+        for (std::size_t k = 0; k < count; ++k) {
+          codewords.push_back(random_codewords(stored_codewords + k, format.vector_length, rng));
           block.codebooks.push_back({format.vector_length, codewords.back(), 0, 0});
         }
       }

@@ -8,6 +8,7 @@
 #include "common/half.hpp"
 #include "common/rng.hpp"
 #include "pack/packed_block.hpp"
+#include "quant/sign_sets.hpp"
 
 namespace btc::test {
 
@@ -67,6 +68,19 @@ inline void fill_signs(QuantizedLinear& linear, const std::vector<std::vector<Pa
   }
 }
 
+/// Both planes from codewords (of all sets, or of each set) for a Linear whose groups are known.
+inline void fill_sets(QuantizedLinear& linear, const SignGroups& groups,
+                      const std::vector<std::vector<Pattern>>& codewords, Rng& rng) {
+  linear.masked = true;
+  linear.index = Matrix<std::uint32_t>(1, vector_count(linear, groups, linear.vector_length));
+  const auto word = [&](std::size_t panel, std::size_t set, std::size_t k) {
+    const auto& words = codewords[codewords.size() == 1 ? 0 : panel * groups.sets() + set];
+    linear.index(0, k) = static_cast<std::uint32_t>(rng.below(words.size()));
+    return words[linear.index(0, k)];
+  };
+  btc::fill_signs(groups, word, linear.vector_length, linear);
+}
+
 inline void fill_groups(QuantizedLinear& linear, double upper_share, Rng& rng) {
   linear.group = Matrix<std::uint8_t>(linear.rows, linear.cols);
   for (std::size_t i = 0; i < linear.rows; ++i) {
@@ -102,7 +116,7 @@ inline QuantizedLinear random_linear(const RandomShape& shape, const PackedForma
   if (format.level_bits > 0) {
     linear.level = random_levels(shape.rows, shape.cols, format.level_bits, rng);
     linear.zero = random_levels(shape.rows, linear.panels(), format.level_bits, rng);
-  } else {
+  } else if (!format.masked) {
     fill_signs(linear, codewords, rng);
   }
   const std::size_t salient = shape.salient.size();
@@ -143,6 +157,9 @@ inline QuantizedLinear random_linear(const RandomShape& shape, const PackedForma
   }
   if (format.groups > 1) {
     fill_groups(linear, shape.upper_share, rng);
+  }
+  if (format.masked) {
+    fill_sets(linear, {format.groups, format.salient_groups, format.salient}, codewords, rng);
   }
   return linear;
 }

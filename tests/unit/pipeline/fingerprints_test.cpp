@@ -185,6 +185,9 @@ TEST(Fingerprints, ScopeLinearHasACodebookUnitPerBlock) {
   config.codebook->scope = CodebookScope::kBlockGroup;
   EXPECT_EQ(units_of(config).codebook.size(), 3U);
   EXPECT_NE(units_of(config).binarize[0].fingerprint, binarized) << "a histogram for each panel";
+  config.codebook->scope = CodebookScope::kBlock;
+  config.codebook->layout = CodebookLayout::kMasked;
+  EXPECT_NE(units_of(config).binarize[0].fingerprint, binarized) << "other sub-vectors";
   config.codebook.reset();
   const PlannedUnits units = units_of(config);
   EXPECT_TRUE(units.codebook.empty());

@@ -92,6 +92,25 @@ TEST(CheckParams, CodebooksOfPanelsNeedScalesOfPanels) {
   EXPECT_EQ(codebooks_of_linear(4096, params, codebook), 1U);
 }
 
+TEST(CheckParams, SetsAreCodedAfterTheirPanel) {
+  BinarizeParams params;
+  CodebookParams codebook = with_bits(0.8, 20);
+  codebook.layout = CodebookLayout::kMasked;
+  const auto message = [&] { return message_of([&] { check_params(params, codebook); }); };
+  EXPECT_THAT(message(), HasSubstr("codebook.layout: got masked"));
+  codebook.encode = EncodeMode::kPost;
+  EXPECT_THAT(message(), HasSubstr("codebook.layout: got masked"));
+  codebook.assignment = Assignment::kHamming;
+  EXPECT_EQ(message(), "no ConfigError");
+  EXPECT_EQ(panel_width(params, codebook), 128U) << "vectors do not follow the columns";
+  codebook.scope = CodebookScope::kBlockGroup;
+  EXPECT_EQ(codebooks_of_linear(4096, params, codebook), 32U * (3 + 2));
+  params.salient = SalientRule::kNone;
+  EXPECT_EQ(codebooks_of_linear(4096, params, codebook), 32U * 3);
+  params.scales = ScaleLayout::kRow;
+  EXPECT_THAT(message(), HasSubstr("codebook.layout: got masked"));
+}
+
 TEST(CodebookSize, OfTheLinearCodeIsGiven) {
   CodebookParams params;
   params.codec = Codec::kLinear2016;

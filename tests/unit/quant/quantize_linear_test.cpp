@@ -7,6 +7,7 @@
 
 #include "common/half.hpp"
 #include "quant/codebook.hpp"
+#include "quant/sign_sets.hpp"
 #include "support/backends.hpp"
 #include "unit/quant/problems.hpp"
 
@@ -272,6 +273,57 @@ TEST_P(QuantizeLinearTest, EachPanelIsCodedWithItsOwnCodebook) {
                                LinearCodewords(std::span(codebooks).first(2)),
                                free.linear.salient_columns, *backend_),
                Error);
+}
+
+// With a codebook of all vectors nothing changes; with few, every vector of a set is a codeword.
+TEST_P(QuantizeLinearTest, SetsAreCodedAsInThePaper) {
+  const Matrix<float> w = test::normal_weights(20, 88, 7);
+  const HessianFactor factor = test::ar1_factor(88, 0.7, *backend_);
+  BinarizeParams binarize;
+  binarize.panel = 40;
+  binarize.split_rule = SplitRule::kSearch;
+  binarize.compensation = Compensation::kBlock;
+  CodebookParams codebook = codebook_of(8, 1.0);
+  codebook.layout = CodebookLayout::kMasked;
+  codebook.assignment = Assignment::kHamming;
+  codebook.encode = EncodeMode::kPost;
+  codebook.refit = false;
+  const QuantizeResult free = run(w, factor, binarize, codebook);
+  const auto coded = [&](const CodebookParams& params) {
+    const auto codebooks = learn_codebooks(
+        codebook_histograms(free.linear, binarize, params), params,
+        [](std::size_t) { return std::uint64_t{1}; }, *backend_);
+    if (params.scope == CodebookScope::kBlockGroup) {
+      EXPECT_THAT(codebooks, SizeIs(3 * 5)) << "3 panels; 3 groups and the salient planes";
+      return quantize_linear(w.view(), factor, binarize, params, LinearCodewords(codebooks),
+                             free.linear.salient_columns, *backend_)
+          .linear;
+    }
+    const auto search = backend_->open_codewords(codebooks.at(0).codewords, 8);
+    return quantize_linear(w.view(), factor, binarize, params, search.get(),
+                           free.linear.salient_columns, *backend_)
+        .linear;
+  };
+  for (const CodebookScope scope : {CodebookScope::kLinear, CodebookScope::kBlockGroup}) {
+    codebook.scope = scope;
+    codebook.target_bits = 1.0;
+    EXPECT_EQ(dequantize(coded(codebook)), dequantize(free.linear));
+    codebook.target_bits = 0.3;
+    const QuantizedLinear few = coded(codebook);
+    EXPECT_TRUE(few.masked);
+    EXPECT_NE(few.signs, free.linear.signs);
+    const auto params = codebook;
+    const auto codebooks = learn_codebooks(
+        codebook_histograms(free.linear, binarize, params), params,
+        [](std::size_t) { return std::uint64_t{1}; }, *backend_);
+    QuantizedLinear decoded = few;
+    const auto word = [&](std::size_t panel, std::size_t set, std::size_t k) {
+      const std::size_t number = scope == CodebookScope::kLinear ? 0 : 5 * panel + set;
+      return codebooks.at(number).codewords.at(few.index(0, k));
+    };
+    fill_signs(sign_groups(binarize), word, 8, decoded);
+    EXPECT_EQ(decoded, few);
+  }
 }
 
 TEST_P(QuantizeLinearTest, StoredPanelsReplayTheLoopBitForBit) {

@@ -162,6 +162,9 @@ TEST(SignTraining, IsRefusedWhereItCannotWork) {
   EXPECT_EQ(error_of(refine, binarize), "");
   codebook->scope = CodebookScope::kBlockGroup;
   EXPECT_THAT(error_of(refine, binarize), HasSubstr("block_group"));
+  codebook->scope = CodebookScope::kBlock;
+  codebook->layout = CodebookLayout::kMasked;
+  EXPECT_THAT(error_of(refine, binarize), HasSubstr("masked"));
 }
 
 }  // namespace
