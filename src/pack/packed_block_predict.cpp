@@ -66,7 +66,8 @@ std::uint64_t own_codebook_bytes(const LinearLayout& layout, const PackedFormat&
     return codebook_bytes(codewords, format.vector_length) + sizeof(std::int64_t);
   };
   if (format.scope == CodebookScope::kLinear) {
-    return bytes_of(format.codebook_size);
+    const std::size_t sub_vectors = layout.rows * ceil_div(layout.cols, layout.vector_length);
+    return bytes_of(std::min(format.codebook_size, sub_vectors));
   }
   std::uint64_t bytes = 0;
   for (std::size_t k = 0; format.scope == CodebookScope::kBlockGroup && k < layout.panels; ++k) {

@@ -45,8 +45,17 @@ double expected_salient_share(const BinarizeParams& binarize) {
   return kExpectedSalientShare;
 }
 
-std::size_t codebook_bits(const CodebookParams& codebook) {
-  return codebook_size(codebook) * static_cast<std::size_t>(codebook.vector_length);
+/// Bytes of a codebook shared by the Linears of so many blocks: it has at most as many codewords as
+/// there are sub-vectors.
+std::uint64_t shared_codebook_bytes(const CodebookParams& codebook, const ModelConfig& model,
+                                    std::size_t blocks) {
+  const auto v = static_cast<std::size_t>(codebook.vector_length);
+  std::size_t sub_vectors = 0;
+  for (const LinearKind kind : kLinearKinds) {
+    const auto [rows, cols] = linear_shape(model, kind);
+    sub_vectors += blocks * rows * ceil_div(cols, v);
+  }
+  return ceil_div(std::min(codebook_size(codebook), sub_vectors) * v, 8) + sizeof(std::int64_t);
 }
 
 /// Factors of one block.
@@ -87,7 +96,7 @@ std::vector<LedgerLine> block_ledger(const PipelineConfig& config, const ModelCo
   lines.push_back({"", "", "bias", bias});
   lines.push_back({"", "", "container", (lines.size() + 2) * kHeaderBytesPerTensor});
   if (learns_codebook(config.codebook) && config.codebook->scope == CodebookScope::kBlock) {
-    lines.push_back({"", "", "codebook", ceil_div(codebook_bits(*config.codebook), 8) + 8});
+    lines.push_back({"", "", "codebook", shared_codebook_bytes(*config.codebook, model, 1)});
   }
   return lines;
 }
@@ -103,9 +112,8 @@ std::vector<LedgerLine> model_ledger(const PipelineConfig& config, const ModelCo
   lines.push_back({"", "", "head", model.tied_head ? 0 : table});
   lines.push_back({"outer", "", "container", 4 * kHeaderBytesPerTensor});
   if (learns_codebook(config.codebook) && config.codebook->scope == CodebookScope::kModel) {
-    const std::size_t bits =
-        codebook_size(*config.codebook) * static_cast<std::size_t>(config.codebook->vector_length);
-    lines.push_back({"", "", "codebook", ceil_div(bits, 8) + 8});
+    const auto blocks = static_cast<std::size_t>(model.blocks);
+    lines.push_back({"", "", "codebook", shared_codebook_bytes(*config.codebook, model, blocks)});
   }
   return lines;
 }
