@@ -18,7 +18,7 @@ void PrintTo(const Case& test_case, std::ostream* out) {  // NOLINT(readability-
   *out << test_case.name;
 }
 
-std::vector<Case> cases() {
+std::vector<Case> cases_with_groups() {
   return {
       {.name = "quickstart_settings", .toy = {.blocks = 3}, .settings = {}, .ranks = {2, 3, 5}},
       {.name = "row_scales_with_sparse_groups_qwen2_tied",
@@ -73,6 +73,11 @@ std::vector<Case> cases() {
                     .codebook = "{vector_length: 8, target_bits: 0.6, layout: masked, "
                                 "assignment: hamming, encode: post}",
                     .refine = "{block_epochs: 1, kd_epochs: 1, batch: 4}"}},
+  };
+}
+
+std::vector<Case> other_cases() {
+  return {
       {.name = "one_block_three_split_points",
        .toy = {.hidden = 48, .intermediate = 130, .blocks = 1, .heads = 6, .kv_heads = 3},
        .settings = {.binarize = "{split_points: 3, split_rule: magnitude, salient: search, "
@@ -111,6 +116,13 @@ std::vector<Case> cases() {
        .settings = {.calibration = "{source: self, samples: 8, window: 32}",
                     .compute = "{backend: cpu, threads_per_rank: 2}"}},
   };
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all = cases_with_groups();
+  const std::vector<Case> others = other_cases();
+  all.insert(all.end(), others.begin(), others.end());
+  return all;
 }
 
 class PackedBytes : public ::testing::TestWithParam<Case> {};
