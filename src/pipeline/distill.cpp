@@ -99,17 +99,14 @@ class Distillation {
   double train_epoch(int epoch, TrainingState& state) {
     const std::vector<std::size_t> order =
         shuffled(split_.training, derive_seed(config_.run.seed, "distill", 0), epoch);
-    const auto batch = static_cast<std::size_t>(config_.refine.batch);
-    const auto steps = static_cast<std::int64_t>(ceil_div(order.size(), batch));
     std::optional<SampleReader> samples;
     agree(comm(), "distill",
-          [&] { samples.emplace(runner_.store(), units_, sequences_of_rank(order, batch)); });
-    for (std::size_t first = 0; first < order.size(); first += batch) {
-      const std::size_t count = std::min(batch, order.size() - first);
-      const std::int64_t step = epoch * steps + static_cast<std::int64_t>(first / batch);
-      const auto gradients = gradients_of_step(*samples, count, state.change);
-      training_step(sum_of(gradients), cosine_share(step, steps * config_.refine.kd_epochs), state);
-    }
+          [&] { samples.emplace(runner_.store(), units_, sequences_of_rank(order)); });
+    for_each_step(order.size(), config_.refine.batch, epoch, config_.refine.kd_epochs,
+                  [&](std::size_t /*first*/, std::size_t count, double share) {
+                    const auto gradients = gradients_of_step(*samples, count, state.change);
+                    training_step(sum_of(gradients), share, state);
+                  });
     const double divergence = held_out_divergence(state.change);
     judge_epoch(divergence, epoch + 1, state);
     return divergence;
@@ -119,15 +116,16 @@ class Distillation {
   [[nodiscard]] const Communicator& comm() const { return runner_.comm(); }
 
   /// The sequences of an epoch that this rank works on, step after step.
-  [[nodiscard]] std::vector<std::size_t> sequences_of_rank(const std::vector<std::size_t>& order,
-                                                           std::size_t batch) const {
+  [[nodiscard]] std::vector<std::size_t> sequences_of_rank(
+      const std::vector<std::size_t>& order) const {
     std::vector<std::size_t> sequences;
-    for (std::size_t first = 0; first < order.size(); first += batch) {
-      const std::size_t end = std::min(first + batch, order.size());
-      const auto at = [&](std::size_t i) { return order.begin() + static_cast<std::ptrdiff_t>(i); };
-      const auto own = own_share(comm(), {at(first), at(end)});
-      sequences.insert(sequences.end(), own.begin(), own.end());
-    }
+    for_each_step(
+        order.size(), config_.refine.batch, 0, 1,
+        [&](std::size_t first, std::size_t count, double /*share*/) {
+          const auto begin = order.begin() + static_cast<std::ptrdiff_t>(first);
+          const auto own = own_share(comm(), {begin, begin + static_cast<std::ptrdiff_t>(count)});
+          sequences.insert(sequences.end(), own.begin(), own.end());
+        });
     return sequences;
   }
 

@@ -35,14 +35,11 @@ class BlockTraining {
   }
 
   void train_epoch(const std::vector<std::size_t>& order, int epoch) {
-    const auto batch = static_cast<std::size_t>(params_.batch);
-    const auto steps = static_cast<std::int64_t>(ceil_div(order.size(), batch));
     const SequenceStream stream = open_(order);
-    for (std::size_t first = 0; first < order.size(); first += batch) {
-      const std::int64_t step = epoch * steps + static_cast<std::int64_t>(first / batch);
-      take_step(stream, std::min(batch, order.size() - first),
-                cosine_share(step, steps * params_.block_epochs));
-    }
+    for_each_step(order.size(), params_.batch, epoch, params_.block_epochs,
+                  [&](std::size_t /*first*/, std::size_t count, double share) {
+                    take_step(stream, count, share);
+                  });
   }
 
   void leave_best() {

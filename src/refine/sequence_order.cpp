@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "common/matrix.hpp"
 #include "common/rng.hpp"
+#include "refine/adam.hpp"
 
 namespace btc {
 
@@ -33,6 +34,17 @@ std::vector<std::size_t> shuffled(std::vector<std::size_t> training, std::uint64
     std::swap(training[i - 1], training[rng.below(i)]);
   }
   return training;
+}
+
+void for_each_step(
+    std::size_t sequences, int batch, int epoch, int epochs,
+    const std::function<void(std::size_t first, std::size_t count, double share)>& step) {
+  const auto size = static_cast<std::size_t>(batch);
+  const auto steps = static_cast<std::int64_t>(ceil_div(sequences, size));
+  for (std::size_t first = 0; first < sequences; first += size) {
+    const std::int64_t number = epoch * steps + static_cast<std::int64_t>(first / size);
+    step(first, std::min(size, sequences - first), cosine_share(number, steps * epochs));
+  }
 }
 
 }  // namespace btc

@@ -52,14 +52,11 @@ class DenseTraining {
   }
 
   void train_epoch(const std::vector<std::size_t>& order, int epoch) {
-    const auto batch = static_cast<std::size_t>(params_.batch);
-    const auto steps = static_cast<std::int64_t>(ceil_div(order.size(), batch));
     const SequenceStream stream = open_(order);
-    for (std::size_t first = 0; first < order.size(); first += batch) {
-      const std::int64_t step = epoch * steps + static_cast<std::int64_t>(first / batch);
-      take_step(stream, std::min(batch, order.size() - first),
-                share_ * cosine_share(step, steps * params_.dense_epochs));
-    }
+    for_each_step(order.size(), params_.batch, epoch, params_.dense_epochs,
+                  [&](std::size_t /*first*/, std::size_t count, double share) {
+                    take_step(stream, count, share_ * share);
+                  });
   }
 
   [[nodiscard]] const TunedBlock& present() const { return present_; }
