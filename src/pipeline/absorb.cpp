@@ -1,12 +1,14 @@
 #include "pipeline/absorb.hpp"
 
 #include <fmt/format.h>
+#include <array>
 #include <memory>
 #include <numeric>
 
 #include "common/log.hpp"
 #include "common/rng.hpp"
 #include "model/block_forward.hpp"
+#include "pipeline/binarized_block.hpp"
 #include "refine/tune_dense.hpp"
 
 namespace btc {
@@ -17,22 +19,10 @@ HessianFactor measure_input(const ModelConfig& model, const BlockWeights& weight
                             const KroneckerFactors& factors, SharedInput input,
                             const OpenSequences& open, const PipelineConfig& config,
                             Backend& backend) {
-  std::array<Matrix<float>, kSharedInputs.size()> sums;
-  Matrix<float>& hessian = sums.at(index_of(input));
-  const std::size_t width = input_width(model, input);
-  hessian = Matrix<float>(width, width);
   std::vector<std::size_t> order(config.calibration.samples);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const SequenceStream stream = open(order);
-  const BlockForward forward(model, weights);
-  for (std::size_t s = 0; s < order.size(); ++s) {
-    const Matrix<float> hidden = stream();
-    forward.accumulate_hessians(hidden.view(), sums);
-  }
-  const float scale = 1.0F / static_cast<float>(order.size());
-  for (float& value : hessian.values()) {
-    value *= scale;
-  }
+  auto hessians = mean_hessians(model, weights, std::array{input}, open(order), order.size());
+  Matrix<float>& hessian = hessians.at(index_of(input));
   transform_hessian(factors, hessian);
   return factor_inputs(hessian, config.binarize, config.codebook, backend);
 }

@@ -5,40 +5,15 @@
 #include <utility>
 
 #include "common/error.hpp"
-#include "io/hdf5_file.hpp"
 #include "model/block_forward.hpp"
+#include "pipeline/stage_file.hpp"
 #include "quant/quantize_linear.hpp"
 
 namespace btc {
 
 namespace {
 
-constexpr std::string_view kSchema = "btc.binarized";
-constexpr std::string_view kVersion = "1.0";
-constexpr std::size_t kChunk = std::size_t{1} << 20U;
-
-std::array<Matrix<float>, kSharedInputs.size()> sum_hessians(const ModelConfig& model,
-                                                             const BlockWeights& weights,
-                                                             ActivationReader& inputs) {
-  std::array<Matrix<float>, kSharedInputs.size()> sums;
-  for (const SharedInput input : kSharedInputs) {
-    const std::size_t width = input_width(model, input);
-    sums.at(index_of(input)) = Matrix<float>(width, width);
-  }
-  const BlockForward forward(model, weights);
-  const std::size_t sequences = inputs.header().sequences;
-  for (std::size_t s = 0; s < sequences; ++s) {
-    const Matrix<float> hidden = inputs.next();
-    forward.accumulate_hessians(hidden.view(), sums);
-  }
-  const float scale = 1.0F / static_cast<float>(sequences);
-  for (Matrix<float>& sum : sums) {
-    for (float& value : sum.values()) {
-      value *= scale;
-    }
-  }
-  return sums;
-}
+constexpr StageFileKind kKind = {"btc.binarized", "1.0"};
 
 /// Runs `body`; a NumericError gets the name of what it was about in front.
 template <typename Body>
@@ -75,21 +50,6 @@ Matrix<float> unpack_upper(const std::vector<float>& packed, std::size_t width,
   return u;
 }
 
-/// Chunked, so that every byte is under a checksum.
-template <typename T>
-void write_checked(Hdf5File& file, const std::string& name, const std::vector<T>& values) {
-  if (values.empty()) {
-    return;  // an absent dataset is an empty list
-  }
-  file.create_dataset(name, hdf5_type<T>(), {values.size()}, {{std::min(values.size(), kChunk)}});
-  file.write_rows(name, 0, values.size(), std::span<const T>(values));
-}
-
-template <typename T>
-std::vector<T> read_list(const Hdf5File& file, const std::string& name) {
-  return file.has(name) ? file.read<T>(name) : std::vector<T>{};
-}
-
 std::string group_of(SharedInput input) { return concat("/input/", name_of(input)); }
 std::string group_of(LinearKind kind) { return concat("/linear/", name_of(kind)); }
 
@@ -105,10 +65,10 @@ void write_histograms(Hdf5File& file, const std::string& group,
     counts.insert(counts.end(), histogram.counts.begin(), histogram.counts.end());
     sizes.push_back(histogram.patterns.size());
   }
-  write_checked(file, group + "/patterns", patterns);
-  write_checked(file, group + "/counts", counts);
+  write_list(file, group + "/patterns", patterns);
+  write_list(file, group + "/counts", counts);
   if (sizes.size() > 1) {
-    write_checked(file, group + "/sizes", sizes);
+    write_list(file, group + "/sizes", sizes);
   }
 }
 
@@ -142,23 +102,39 @@ std::vector<PatternHistogram> histograms_of(const Hdf5File& file, LinearKind kin
   return histograms;
 }
 
-Hdf5File open_binarized(const std::filesystem::path& path) {
-  Hdf5File file = Hdf5File::open(path);
-  const std::string schema = file.text_attribute("/", "schema");
-  const std::string version = file.text_attribute("/", "version");
-  BTC_REQUIRE(FormatError, schema == kSchema && version == kVersion, path.string(),
-              ": expected schema ", kSchema, " version ", kVersion, ", got ", schema, " ", version);
-  return file;
-}
-
 }  // namespace
+
+std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(const ModelConfig& model,
+                                                              const BlockWeights& weights,
+                                                              std::span<const SharedInput> wanted,
+                                                              const SequenceStream& next,
+                                                              std::size_t sequences) {
+  std::array<Matrix<float>, kSharedInputs.size()> sums;
+  for (const SharedInput input : wanted) {
+    const std::size_t width = input_width(model, input);
+    sums.at(index_of(input)) = Matrix<float>(width, width);
+  }
+  const BlockForward forward(model, weights);
+  for (std::size_t s = 0; s < sequences; ++s) {
+    const Matrix<float> hidden = next();
+    forward.accumulate_hessians(hidden.view(), sums);
+  }
+  const float scale = 1.0F / static_cast<float>(sequences);
+  for (Matrix<float>& sum : sums) {
+    for (float& value : sum.values()) {
+      value *= scale;
+    }
+  }
+  return sums;
+}
 
 BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weights,
                               const OnlineFactors& online, ActivationReader& inputs,
                               const BinarizeParams& binarize,
                               const std::optional<CodebookParams>& codebook, Backend& backend) {
   BinarizedBlock block;
-  auto hessians = sum_hessians(model, weights, inputs);
+  auto hessians = mean_hessians(
+      model, weights, kSharedInputs, [&] { return inputs.next(); }, inputs.header().sequences);
   for (const SharedInput input : kSharedInputs) {
     Matrix<float>& hessian = hessians.at(index_of(input));
     transform_hessian(online.at(index_of(input)), hessian);
@@ -187,18 +163,15 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
 
 std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBlock& block,
                             const std::string& fingerprint) {
-  Hdf5File file = Hdf5File::create(path);
-  file.set_attribute("/", "schema", kSchema);
-  file.set_attribute("/", "version", kVersion);
-  file.set_attribute("/", "fingerprint", fingerprint);
+  Hdf5File file = create_stage_file(path, kKind, fingerprint);
   for (const SharedInput input : kSharedInputs) {
     const HessianFactor& factor = block.factor.at(index_of(input));
     const std::string group = group_of(input);
-    write_checked(file, group + "/factor", upper_triangle(factor.u));
+    write_list(file, group + "/factor", upper_triangle(factor.u));
     file.set_attribute(group + "/factor", "width", static_cast<std::int64_t>(factor.u.rows()));
     file.set_attribute(group + "/factor", "lambda", factor.lambda);
-    write_checked(file, group + "/dead_columns", factor.dead_columns);
-    write_checked(file, group + "/gram", factor.gram.values());
+    write_list(file, group + "/dead_columns", factor.dead_columns);
+    write_list(file, group + "/gram", factor.gram.values());
   }
   file.set_attribute("/", "linears", static_cast<std::int64_t>(block.linear.size()));
   const int vector_length =
@@ -209,13 +182,13 @@ std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBl
     const std::string group = group_of(kLinearKinds.at(i));
     write_histograms(file, group, linear.histograms);
     file.set_attribute(group + "/patterns", "relative_error", linear.relative_error);
-    write_checked(file, group + "/salient_columns", linear.salient_columns);
+    write_list(file, group + "/salient_columns", linear.salient_columns);
   }
   return file.commit();
 }
 
 BinarizedBlock read_binarized(const std::filesystem::path& path) {
-  const Hdf5File file = open_binarized(path);
+  const Hdf5File file = open_stage_file(path, kKind);
   BinarizedBlock block;
   for (const SharedInput input : kSharedInputs) {
     const std::string name = group_of(input) + "/factor";
@@ -247,7 +220,7 @@ BinarizedBlock read_binarized(const std::filesystem::path& path) {
 }
 
 std::vector<PatternHistogram> read_histograms(const std::filesystem::path& path) {
-  const Hdf5File file = open_binarized(path);
+  const Hdf5File file = open_stage_file(path, kKind);
   std::vector<PatternHistogram> histograms;
   for (const LinearKind kind : kLinearKinds) {
     for (PatternHistogram& histogram : histograms_of(file, kind, path)) {

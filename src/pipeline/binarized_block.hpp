@@ -3,6 +3,7 @@
 
 #include <array>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "model/model_source.hpp"
 #include "quant/hessian.hpp"
 #include "quant/transform.hpp"
+#include "refine/block_loss.hpp"
 
 namespace btc {
 
@@ -39,6 +41,14 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
                               const OnlineFactors& online, ActivationReader& inputs,
                               const BinarizeParams& binarize,
                               const std::optional<CodebookParams>& codebook, Backend& backend);
+
+/// Mean over sequences of 2 X^T X of the inputs that are wanted, by index_of(SharedInput); the
+/// others are empty.
+std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(const ModelConfig& model,
+                                                              const BlockWeights& weights,
+                                                              std::span<const SharedInput> wanted,
+                                                              const SequenceStream& next,
+                                                              std::size_t sequences);
 
 /// @return size in bytes. @param fingerprint of the unit
 std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBlock& block,

@@ -5,16 +5,14 @@
 
 #include "comm/agree.hpp"
 #include "common/error.hpp"
-#include "common/ids.hpp"
 #include "common/rng.hpp"
-#include "io/hdf5_file.hpp"
+#include "pipeline/stage_file.hpp"
 #include "quant/quantized_linear.hpp"
 
 namespace btc {
 
 namespace {
-constexpr std::string_view kSchema = "btc.codebook";
-constexpr std::string_view kVersion = "1.0";
+constexpr StageFileKind kKind = {"btc.codebook", "1.0"};
 
 std::string dataset_of(std::size_t i) { return concat("/codebook-", i, "/codewords"); }
 }  // namespace
@@ -63,17 +61,12 @@ PatternHistogram sum_histograms(
 std::size_t write_codebooks(const std::filesystem::path& path,
                             const std::vector<Codebook>& codebooks,
                             const std::string& fingerprint) {
-  Hdf5File file = Hdf5File::create(path);
-  file.set_attribute("/", "schema", kSchema);
-  file.set_attribute("/", "version", kVersion);
-  file.set_attribute("/", "fingerprint", fingerprint);
+  Hdf5File file = create_stage_file(path, kKind, fingerprint);
   file.set_attribute("/", "count", static_cast<std::int64_t>(codebooks.size()));
   for (std::size_t i = 0; i < codebooks.size(); ++i) {
     const Codebook& codebook = codebooks[i];
     const std::string name = dataset_of(i);
-    const std::size_t size = codebook.codewords.size();
-    file.create_dataset(name, Hdf5Type::kU32, {size}, {{size}});
-    file.write_rows(name, 0, size, std::span<const Pattern>(codebook.codewords));
+    write_list(file, name, codebook.codewords);
     file.set_attribute(name, "vector_length", static_cast<std::int64_t>(codebook.vector_length));
     file.set_attribute(name, "iterations", static_cast<std::int64_t>(codebook.iterations));
     file.set_attribute(name, "mean_flips", codebook.mean_flips);
@@ -82,11 +75,7 @@ std::size_t write_codebooks(const std::filesystem::path& path,
 }
 
 std::vector<Codebook> read_codebooks(const std::filesystem::path& path) {
-  const Hdf5File file = Hdf5File::open(path);
-  const std::string schema = file.text_attribute("/", "schema");
-  const std::string version = file.text_attribute("/", "version");
-  BTC_REQUIRE(FormatError, schema == kSchema && version == kVersion, path.string(),
-              ": expected schema ", kSchema, " version ", kVersion, ", got ", schema, " ", version);
+  const Hdf5File file = open_stage_file(path, kKind);
   std::vector<Codebook> codebooks;
   const auto count = narrow<std::size_t>(file.int_attribute("/", "count"));
   for (std::size_t i = 0; i < count; ++i) {
@@ -97,6 +86,24 @@ std::vector<Codebook> read_codebooks(const std::filesystem::path& path) {
                          .mean_flips = file.real_attribute(name, "mean_flips")});
   }
   return codebooks;
+}
+
+std::vector<std::unique_ptr<CodewordSearch>> open_searches(
+    const std::optional<CodebookParams>& params, const std::vector<Codebook>& codebooks,
+    Backend& backend) {
+  std::vector<std::unique_ptr<CodewordSearch>> searches;
+  if (params && params->codec == Codec::kLinear2016) {
+    searches.push_back(backend.open_linear_code());
+  }
+  for (const Codebook& codebook : codebooks) {
+    searches.push_back(backend.open_codewords(codebook.codewords, codebook.vector_length));
+  }
+  return searches;
+}
+
+const CodewordSearch* search_of(std::span<const std::unique_ptr<CodewordSearch>> searches,
+                                LinearKind kind) {
+  return searches.empty() ? nullptr : searches[searches.size() == 1 ? 0 : index_of(kind)].get();
 }
 
 std::string describe_codebooks(const std::vector<Codebook>& codebooks) {

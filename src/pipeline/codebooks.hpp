@@ -4,11 +4,15 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "backend/backend.hpp"
 #include "comm/communicator.hpp"
+#include "common/ids.hpp"
 #include "quant/codebook.hpp"
 #include "quant/params.hpp"
 
@@ -33,6 +37,15 @@ std::size_t write_codebooks(const std::filesystem::path& path,
                             const std::vector<Codebook>& codebooks, const std::string& fingerprint);
 /// @throws FormatError if the file is damaged or of another version
 std::vector<Codebook> read_codebooks(const std::filesystem::path& path);
+
+/// Searches among the codewords of a block: one for each of its codebooks, or the one of the linear
+/// code; none for free signs.
+std::vector<std::unique_ptr<CodewordSearch>> open_searches(
+    const std::optional<CodebookParams>& params, const std::vector<Codebook>& codebooks,
+    Backend& backend);
+/// That of one Linear. @param searches one for all Linears, or one each; none gives null
+const CodewordSearch* search_of(std::span<const std::unique_ptr<CodewordSearch>> searches,
+                                LinearKind kind);
 
 /// Sizes and mean share of flipped signs in words, for the progress line.
 std::string describe_codebooks(const std::vector<Codebook>& codebooks);

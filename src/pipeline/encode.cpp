@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/error.hpp"
+#include "pipeline/codebooks.hpp"
 #include "quant/quantize_linear.hpp"
 
 namespace btc {
@@ -63,7 +64,7 @@ BlockCodewords block_codewords(const ModelConfig& model, const BinarizeParams& b
   std::size_t next = 0;
   for (const LinearKind kind : kLinearKinds) {
     if (params.scope != CodebookScope::kBlockGroup) {
-      codewords.emplace_back(searches[searches.size() == 1 ? 0 : index_of(kind)].get());
+      codewords.emplace_back(search_of(searches, kind));
       continue;
     }
     const std::size_t count = codebooks_of_linear(linear_shape(model, kind)[1], binarize, params);

@@ -174,9 +174,7 @@ std::size_t run_codebook(const Run& run) {
 class CodebookShelf {
  public:
   explicit CodebookShelf(const Run& run) : run_(run) {
-    if (run.config.codebook && run.config.codebook->codec == Codec::kLinear2016) {
-      entry_.searches.push_back(run.backend.open_linear_code());
-    }
+    entry_.searches = open_searches(run.config.codebook, {}, run.backend);
     entry_.codewords =
         shared_codewords(entry_.searches.empty() ? nullptr : entry_.searches.front().get());
   }
@@ -194,10 +192,7 @@ class CodebookShelf {
                 {}};
       const CodebookParams& params = *run_.config.codebook;
       if (params.scope != CodebookScope::kBlockGroup) {
-        for (const Codebook& codebook : entry_.codebooks) {
-          entry_.searches.push_back(
-              run_.backend.open_codewords(codebook.codewords, codebook.vector_length));
-        }
+        entry_.searches = open_searches(params, entry_.codebooks, run_.backend);
       }
       entry_.codewords = block_codewords(run_.checkpoint.config(), run_.config.binarize, params,
                                          entry_.searches, entry_.codebooks);

@@ -11,10 +11,10 @@ void SignTraining::add_to(ScaledBlock& block, int number, double rate) {
   const Searches& searches = searches_of(number);
   const BlockWeights original = load_entered_block(store_, units_, original_, number);
   std::vector<LatentSigns> latent;
-  for (std::size_t i = 0; i < block.linear().size(); ++i) {
-    const CodewordSearch* search =
-        searches.empty() ? nullptr : searches[searches.size() == 1 ? 0 : i].get();
-    latent.emplace_back(block.linear().at(i), original.linear.at(i).view(), search);
+  for (const LinearKind kind : kLinearKinds) {
+    const std::size_t i = index_of(kind);
+    latent.emplace_back(block.linear().at(i), original.linear.at(i).view(),
+                        search_of(searches, kind));
   }
   block.train_signs(std::move(latent), rate);
 }
@@ -28,16 +28,11 @@ const SignTraining::Searches& SignTraining::searches_of(int block) {
 }
 
 SignTraining::Searches SignTraining::open(int block) const {
-  Searches searches;
-  if (config_.codebook && config_.codebook->codec == Codec::kLinear2016) {
-    searches.push_back(backend_.open_linear_code());
-  } else if (const Unit* unit = codebook_unit(config_, units_, block); unit != nullptr) {
-    const auto codebooks = store_.read_hashed(*unit, [&] { return read_codebooks(unit->file); });
-    for (const Codebook& codebook : codebooks) {
-      searches.push_back(backend_.open_codewords(codebook.codewords, codebook.vector_length));
-    }
+  std::vector<Codebook> codebooks;
+  if (const Unit* unit = codebook_unit(config_, units_, block); unit != nullptr) {
+    codebooks = store_.read_hashed(*unit, [&] { return read_codebooks(unit->file); });
   }
-  return searches;
+  return open_searches(config_.codebook, codebooks, backend_);
 }
 
 }  // namespace btc

@@ -7,20 +7,13 @@
 #include "common/error.hpp"
 #include "common/hash.hpp"
 #include "common/rng.hpp"
-#include "io/hdf5_file.hpp"
+#include "pipeline/stage_file.hpp"
 
 namespace btc {
 
 namespace {
 
-constexpr std::string_view kSchema = "btc.transform";
-constexpr std::string_view kVersion = "1.0";
-
-/// Chunked, so that every byte is under a checksum.
-void write_values(Hdf5File& file, const std::string& name, const std::vector<float>& values) {
-  file.create_dataset(name, Hdf5Type::kF32, {values.size()}, {{values.size()}});
-  file.write_rows(name, 0, values.size(), std::span<const float>(values));
-}
+constexpr StageFileKind kKind = {"btc.transform", "1.0"};
 
 std::vector<float> read_values(const Hdf5File& file, const std::string& name, std::size_t count,
                                const std::string& origin) {
@@ -83,25 +76,18 @@ BlockWeights load_entered_block(const UnitStore& store, const PlannedUnits& unit
 
 std::size_t write_transform(const std::filesystem::path& path, const BlockTransform& transform,
                             const std::string& fingerprint) {
-  Hdf5File file = Hdf5File::create(path);
-  file.set_attribute("/", "schema", kSchema);
-  file.set_attribute("/", "version", kVersion);
-  file.set_attribute("/", "fingerprint", fingerprint);
+  Hdf5File file = create_stage_file(path, kKind, fingerprint);
   for (const SharedInput input : kSharedInputs) {
     const InputTransform& own = transform.at(index_of(input));
-    write_values(file, group_of(input) + "/sign", own.sign);
-    write_values(file, group_of(input) + "/p1", own.factors.p1.values());
-    write_values(file, group_of(input) + "/p2", own.factors.p2.values());
+    write_list(file, group_of(input) + "/sign", own.sign);
+    write_list(file, group_of(input) + "/p1", own.factors.p1.values());
+    write_list(file, group_of(input) + "/p2", own.factors.p2.values());
   }
   return file.commit();
 }
 
 BlockTransform read_transform(const std::filesystem::path& path, const ModelConfig& model) {
-  const Hdf5File file = Hdf5File::open(path);
-  const std::string schema = file.text_attribute("/", "schema");
-  const std::string version = file.text_attribute("/", "version");
-  BTC_REQUIRE(FormatError, schema == kSchema && version == kVersion, path.string(),
-              ": expected schema ", kSchema, " version ", kVersion, ", got ", schema, " ", version);
+  const Hdf5File file = open_stage_file(path, kKind);
   BlockTransform transform;
   for (const SharedInput input : kSharedInputs) {
     const auto [a, b] = factor_sizes(model, input);
