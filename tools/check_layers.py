@@ -23,8 +23,8 @@ LAYERS = {
     "cuda": "common comm backend",
     "quant": "common backend",
     "model": "common io",
-    "learn": "common quant model",
     "refine": "common backend quant model",
+    "learn": "common quant model refine",
     "pack": "common io quant model",
     "calibration": "common comm io model",
     "eval": "common backend io quant model pack",
@@ -41,7 +41,7 @@ FOREIGN = {
     "xxhash.h": "common",
     "mpi.h": "comm io cuda",  # io: the MPI-IO driver of HDF5 takes a communicator
     "tbb/": "backend",
-    "Eigen/": "backend quant",
+    "Eigen/": "backend quant learn",
     "hdf5": "io",
     "torch/": "model calibration eval",
     "ATen/": "model calibration eval",

@@ -44,6 +44,15 @@ constexpr auto kComputeFields = [](auto& map, ComputeParams& compute) {
 
 constexpr auto kTransformFields = [](auto& map, TransformParams& transform) {
   map.choice("kind", transform.kind, kTransformKindNames);
+  map.choice("start", transform.start, kTransformStartNames);
+  map.flag("factors", transform.factors);
+  map.flag("signs", transform.signs);
+  map.optional_integer("epochs", transform.epochs, IntegerRange{.low = 1, .high = 10000});
+  map.optional_number("learning_rate", transform.learning_rate, NumberRange{});
+  map.optional_integer("batch", transform.batch, IntegerRange{.low = 1, .high = 1 << 20});
+  map.number("similarity", transform.similarity, NumberRange{.low = 0, .high = 1e6});
+  map.number("balance", transform.balance, NumberRange{.low = 0, .high = 1e6});
+  map.integer("eigenvalues", transform.eigenvalues, IntegerRange{.low = 1, .high = 24});
 };
 
 constexpr auto kBinarizeFields = [](auto& map, BinarizeParams& binarize) {
@@ -153,9 +162,11 @@ void check_perplexity_names(const YamlNode& root, const EvaluateParams& evaluate
 }
 
 void check_combinations(const YamlNode& root, const BinarizeParams& binarize,
-                        const std::optional<CodebookParams>& codebook, const RefineParams& refine) {
+                        const std::optional<CodebookParams>& codebook, const RefineParams& refine,
+                        const TransformParams& transform) {
   try {
     check_params(binarize, codebook);
+    check_params(transform, binarize, codebook);
     check_params(refine, binarize, codebook);
   } catch (const ConfigError& error) {
     BTC_THROW(ConfigError, origin_of_first_key(root, error.what()), ": ", error.what());
@@ -187,7 +198,7 @@ PipelineConfig read_config(YamlNode root) {
   kRootFields(reader, config);
   reader.finish();
   check_perplexity_names(root, config.evaluate);
-  check_combinations(root, config.binarize, config.codebook, config.refine);
+  check_combinations(root, config.binarize, config.codebook, config.refine, config.transform);
   return config;
 }
 
@@ -209,13 +220,15 @@ QuantizationParams load_quantization(const std::string& preset,
   }
   apply_preset(root);
   QuantizationParams params;
-  RefineParams refine;  // a preset may say it; it is for whole models
+  RefineParams refine;  // a preset may say these; they are for whole models
+  TransformParams transform;
   FieldReader reader(root, "");
   reader.section("binarize", params.binarize, kBinarizeFields);
   reader.section_or_none("codebook", params.codebook, kCodebookFields);
   reader.section("refine", refine, kRefineFields);
+  reader.section("transform", transform, kTransformFields);
   reader.finish();
-  check_combinations(root, params.binarize, params.codebook, refine);
+  check_combinations(root, params.binarize, params.codebook, refine, transform);
   return params;
 }
 

@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kPresetSections = {"binarize", "codebook", "refine"};
+constexpr std::array<std::string_view, 4> kPresetSections = {"transform", "binarize", "codebook",
+                                                             "refine"};
 
 std::set<std::string> known_presets() {
   std::set<std::string> names;

@@ -100,7 +100,8 @@ std::array<std::size_t, 2> factor_sizes(const ModelConfig& model, SharedInput in
   }
 }
 
-BlockTransform random_transform(const ModelConfig& model, std::uint64_t seed) {
+BlockTransform random_transform(const ModelConfig& model, const TransformParams& params,
+                                std::uint64_t seed) {
   BlockTransform block;
   for (const SharedInput input : kSharedInputs) {
     const auto [a, b] = factor_sizes(model, input);
@@ -110,8 +111,13 @@ BlockTransform random_transform(const ModelConfig& model, std::uint64_t seed) {
     InputTransform& transform = block.at(index_of(input));
     transform.sign = input == SharedInput::kO ? signs_of_values(model, seed_of(0))
                                               : random_signs(a * b, seed_of(0));
-    transform.factors.p1 = round_factor(random_orthogonal(a, seed_of(1)));
-    transform.factors.p2 = round_factor(random_orthogonal(b, seed_of(2)));
+    if (!params.signs) {
+      transform.sign.assign(a * b, 1.0F);
+    }
+    if (params.factors) {
+      transform.factors.p1 = round_factor(random_orthogonal(a, seed_of(1)));
+      transform.factors.p2 = round_factor(random_orthogonal(b, seed_of(2)));
+    }
   }
   return block;
 }

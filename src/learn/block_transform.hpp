@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "learn/params.hpp"
 #include "model/model_source.hpp"
 #include "quant/transform.hpp"
 
@@ -27,8 +28,9 @@ using BlockTransform = std::array<InputTransform, kSharedInputs.size()>;
 /// [a, b] of an input. @throws ConfigError naming the input if its width is prime
 std::array<std::size_t, 2> factor_sizes(const ModelConfig& model, SharedInput input);
 
-/// Orthogonal factors and signs, nothing learned.
-BlockTransform random_transform(const ModelConfig& model, std::uint64_t seed);
+/// Orthogonal factors and signs, nothing learned. Parts that `params` leaves out: no factors, +1.
+BlockTransform random_transform(const ModelConfig& model, const TransformParams& params,
+                                std::uint64_t seed);
 
 /// Merges what costs nothing at run time: the signs into norm gains, up_proj and v_proj, and the
 /// head_dim matrix of `o` into the rows of v_proj, each undone in the columns of the Linears behind

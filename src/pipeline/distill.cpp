@@ -14,11 +14,11 @@
 #include "common/log.hpp"
 #include "common/rng.hpp"
 #include "common/timer.hpp"
-#include "pipeline/distill_file.hpp"
 #include "pipeline/encode.hpp"
 #include "pipeline/progress.hpp"
 #include "pipeline/sign_training.hpp"
 #include "pipeline/stored_block.hpp"
+#include "pipeline/training_file.hpp"
 #include "refine/distilled_model.hpp"
 #include "refine/sequence_order.hpp"
 #include "refine/training_state.hpp"
@@ -222,7 +222,7 @@ TrainingState state_after(std::size_t count, const StageRunner& runner, const Pl
   TrainingState state;
   const Unit& unit = units.distill_epochs.at(count - 1);
   agree(runner.comm(), "distill", [&] {
-    state = runner.store().read_hashed(unit, [&] { return read_distill_state(unit.file); });
+    state = runner.store().read_hashed(unit, [&] { return read_training_state(unit.file); });
   });
   return state;
 }
@@ -249,7 +249,7 @@ std::size_t train_epochs(StageRunner& runner, const PlannedUnits& units,
     agree(comm, "distill", [&] {
       if (comm.rank() == 0) {
         const Unit& unit = epochs[epoch];
-        write_distill_state(unit.file, state, unit.fingerprint);
+        write_training_state(unit.file, state, unit.fingerprint);
         runner.store().record(unit, {.bytes = std::filesystem::file_size(unit.file),
                                      .sha256 = sha256_file(unit.file),
                                      .seconds = timer.seconds(),

@@ -48,7 +48,7 @@ PackedFormat packed_format(const BinarizeParams& binarize,
 
 PackedFormat packed_format(const PipelineConfig& config) {
   PackedFormat format = packed_format(config.binarize, config.codebook);
-  format.transform = config.transform.kind != TransformKind::kNone;
+  format.transform = config.transform.kind != TransformKind::kNone && config.transform.factors;
   return format;
 }
 

@@ -84,16 +84,26 @@ std::vector<Unit> capture_units(const PipelineConfig& config, const RunPaths& pa
 }
 
 std::vector<Unit> learn_units(const PipelineConfig& config, const RunPaths& paths,
-                              const SourceIdentity& identity) {
+                              const SourceIdentity& identity, const std::vector<Unit>& capture) {
   if (config.transform.kind == TransformKind::kNone) {
     return {};
   }
+  const bool learned = learns(config.transform);
   Parts parts = options_of(config, {"transform.", "run.seed"});
+  if (learned) {
+    parts = options_of(config, {"transform.", "run.seed", "binarize.", "codebook.vector_length",
+                                "compute.threads_per_rank"});
+    parts["math"] = math_mode();
+  }
   parts["config"] = identity.config_sha256;
   std::vector<Unit> units;
   for (std::size_t b = 0; b < identity.blocks.size(); ++b) {
     const int block = static_cast<int>(b);
     parts["block"] = block_stem(block);
+    if (learned) {
+      parts["input"] = capture[b].fingerprint;
+      parts["weights"] = identity.blocks[b];
+    }
     units.push_back({"learn", block_stem(block), paths.transform(block),
                      make_fingerprint("learn", kLearnVersion, parts)});
   }
@@ -252,7 +262,7 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
   if (!config.run.shared.empty()) {
     keep_shared(units, config.run.shared);
   }
-  units.learn = learn_units(config, paths, identity);
+  units.learn = learn_units(config, paths, identity, units.capture);
   units.binarize = binarize_units(config, paths, identity, units);
   units.codebook = codebook_units(config, paths, units.binarize);
 

@@ -6,6 +6,7 @@
 
 #include "common/error.hpp"
 #include "learn/block_transform.hpp"
+#include "learn/learn_transform.hpp"
 #include "pack/packed_block.hpp"
 #include "pipeline/encode.hpp"
 
@@ -192,6 +193,22 @@ PlannedStage encode_stage(const PipelineConfig& config, const ModelConfig& model
   return stage;
 }
 
+/// Learning: the original, the weights as they are quantized, their errors, effective weights,
+/// gradients and what their rows are folded through; every epoch reads the sequences.
+PlannedStage learn_stage(const PipelineConfig& config, const ModelConfig& model,
+                         const Sizes& sizes) {
+  const auto blocks = static_cast<std::uint64_t>(model.blocks);
+  const std::uint64_t factors = 4 * transform_bytes(model);  // with the head_dim matrices, in fp32
+  PlannedStage stage = {"learn", blocks, 0, factors * blocks, 4 * factors};
+  if (learns(config.transform)) {
+    const auto epochs = static_cast<std::uint64_t>(
+        epochs_of(schedule_of(config.transform), config.calibration.samples));
+    stage.bytes_read = sizes.checkpoint + (epochs + 1) * sizes.activations * blocks;
+    stage.memory += 6 * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence;
+  }
+  return stage;
+}
+
 PlannedStage refine_stage(const PipelineConfig& config, const ModelConfig& model,
                           const Sizes& sizes) {
   const auto blocks = static_cast<std::uint64_t>(model.blocks);
@@ -258,9 +275,7 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
       {"capture", blocks, 2 * sizes.checkpoint + all_activations, all_activations,
        sizes.block_fp32 + 6 * sizes.sequence}};
   if (config.transform.kind != TransformKind::kNone) {
-    const std::uint64_t factors =
-        4 * transform_bytes(model);  // with the head_dim matrices, in fp32
-    stages.push_back({"learn", blocks, 0, factors * blocks, 4 * factors});
+    stages.push_back(learn_stage(config, model, sizes));
   }
   stages.insert(stages.end(), {{"binarize", blocks, sizes.checkpoint + all_activations, all_factors,
                                 sizes.block_fp32 + 2 * sizes.hessians + sizes.largest_factor +

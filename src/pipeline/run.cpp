@@ -347,9 +347,8 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
   clock.time("sequences", [&] { return run_sequences(run); });
   clock.time("capture", [&] { return run_capture(run); });
   if (!run.units.learn.empty()) {
-    clock.time("learn", [&] {
-      return learn_transforms(run.runner, run.units, run.config, run.checkpoint.config());
-    });
+    clock.time("learn",
+               [&] { return learn_transforms(run.runner, run.units, run.config, run.original); });
   }
   clock.time("binarize", [&] { return run_binarize(run); });
   clock.time("codebook", [&] { return run_codebook(run); });

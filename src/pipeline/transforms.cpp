@@ -1,19 +1,30 @@
 #include "pipeline/transforms.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "common/error.hpp"
 #include "common/hash.hpp"
+#include "common/log.hpp"
 #include "common/rng.hpp"
+#include "common/timer.hpp"
+#include "learn/learn_transform.hpp"
+#include "pipeline/progress.hpp"
 #include "pipeline/stage_file.hpp"
+#include "pipeline/stored_inputs.hpp"
+#include "pipeline/training_file.hpp"
 
 namespace btc {
 
 namespace {
 
 constexpr StageFileKind kKind = {"btc.transform", "1.0"};
+/// Sub-vectors of L_bal where there is no codebook.
+constexpr std::size_t kFreeSigns = 16;
 
 std::vector<float> read_values(const Hdf5File& file, const std::string& name, std::size_t count,
                                const std::string& origin) {
@@ -34,19 +45,102 @@ Matrix<float> read_square(const Hdf5File& file, const std::string& name, std::si
 
 std::string group_of(SharedInput input) { return concat("/input/", name_of(input)); }
 
+/// A transform and what the log says about it.
+struct LearnedUnit {
+  BlockTransform transform;
+  std::string note;
+};
+
+/// State of a block that is learning, until its transform is written.
+std::filesystem::path training_path(const Unit& unit) {
+  std::filesystem::path path = unit.file;
+  return path.replace_extension(".training.h5");
+}
+
+/// The state that an interrupted start left, if it is this unit's.
+std::optional<TrainingState> left_state(const Unit& unit, std::size_t size) {
+  const std::filesystem::path path = training_path(unit);
+  if (!std::filesystem::exists(path)) {
+    return std::nullopt;
+  }
+  try {
+    TrainingState state = read_training_state(path, unit.fingerprint);
+    BTC_REQUIRE(FormatError, state.change.size() == size, path.string(), ": ", state.change.size(),
+                " values, expected ", size);
+    return state;
+  } catch (const Error& error) {
+    log_warning(concat(unit.name, " learns from the start again: ", error.what()));
+    return std::nullopt;
+  }
+}
+
+LearnedUnit learn_block(const UnitStore& store, const PlannedUnits& units,
+                        const PipelineConfig& config, const IdentifiedModel& original,
+                        std::size_t number, std::uint64_t seed) {
+  const Unit& unit = units.learn[number];
+  const ModelConfig& model = original.config();
+  const BlockWeights weights = original.load_block(static_cast<int>(number));
+  const std::size_t panel = config.binarize.scales == ScaleLayout::kPanel
+                                ? panel_width(config.binarize, config.codebook)
+                                : 0;
+  TransformedBlock block(model, weights, config.transform, config.binarize, panel, seed);
+  const OpenSequences open = stored_inputs(store, units.capture[number]);
+  const LearnProblem problem{
+      .model = model,
+      .original = weights,
+      .sequences = config.calibration.samples,
+      .open = open,
+      .vector_length =
+          config.codebook ? static_cast<std::size_t>(config.codebook->vector_length) : kFreeSigns,
+      .seed = derive_seed(seed, "order", 0)};
+  const LearnSchedule schedule = schedule_of(config.transform);
+  const int epochs = epochs_of(schedule, problem.sequences);
+  std::optional<TrainingState> left = left_state(unit, block.size());
+  TrainingState state = left ? std::move(*left) : begin_learning(problem, schedule, block);
+  const int done = state.epochs;
+  if (done > 0) {
+    log_info(fmt::format("learn {}: goes on after epoch {} of {}", unit.name, done, epochs));
+  }
+  const Timer timer;
+  learn_transform(
+      problem, schedule, config.transform, block, state,
+      [&](const LearnProgress& progress, const TrainingState& present) {
+        write_training_state(training_path(unit), present, unit.fingerprint);
+        const double each = timer.seconds() / (progress.epoch - done);
+        log_info(fmt::format(
+            "learn {}: epoch {} of {}, held-out error {:.4f}, best {:.4f}, L_sim {:.4f}, "
+            "L_bal {:.2e}, |P - P0| {:.4f}, eta {}",
+            unit.name, progress.epoch, epochs, progress.error, present.best_loss,
+            progress.signs.similarity, progress.signs.balance, progress.distance,
+            format_duration(each * (epochs - progress.epoch))));
+      });
+  std::string note = fmt::format("best error {:.4f} (epoch {})", state.best_loss, state.best_epoch);
+  if (state.recoveries > 0) {
+    note += fmt::format(", {} steps not finite", state.recoveries);
+  }
+  return {best_transform(state, block), std::move(note)};
+}
+
 }  // namespace
 
 std::size_t learn_transforms(StageRunner& runner, const PlannedUnits& units,
-                             const PipelineConfig& config, const ModelConfig& model) {
+                             const PipelineConfig& config, const IdentifiedModel& original) {
   return runner.run(units.learn, [&](std::size_t b) {
     const Unit& unit = units.learn[b];
-    const BlockTransform transform =
-        random_transform(model, derive_seed(config.run.seed, "transform", b));
-    const std::size_t bytes = write_transform(unit.file, transform, unit.fingerprint);
+    const std::uint64_t seed = derive_seed(config.run.seed, "transform", b);
+    LearnedUnit made;
+    if (learns(config.transform)) {
+      made = learn_block(runner.store(), units, config, original, b, seed);
+    } else {
+      made = {random_transform(original.config(), config.transform, seed),
+              "random, nothing is learned"};
+    }
+    const std::size_t bytes = write_transform(unit.file, made.transform, unit.fingerprint);
+    std::filesystem::remove(training_path(unit));
     return UnitResult{.bytes = bytes,
                       .sha256 = sha256_file(unit.file),
                       .seconds = 0,
-                      .note = "random factors and signs",
+                      .note = made.note,
                       .payload = "null"};
   });
 }
@@ -94,8 +188,10 @@ BlockTransform read_transform(const std::filesystem::path& path, const ModelConf
     InputTransform& own = transform.at(index_of(input));
     const std::string group = group_of(input);
     own.sign = read_values(file, group + "/sign", a * b, path.string());
-    own.factors.p1 = read_square(file, group + "/p1", a, path.string());
-    own.factors.p2 = read_square(file, group + "/p2", b, path.string());
+    if (file.has(group + "/p1")) {
+      own.factors.p1 = read_square(file, group + "/p1", a, path.string());
+      own.factors.p2 = read_square(file, group + "/p2", b, path.string());
+    }
   }
   return transform;
 }

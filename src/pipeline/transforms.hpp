@@ -11,9 +11,10 @@
 
 namespace btc {
 
-/// One unit per block. @return how many were made
+/// One unit per block. A block that learns leaves its state behind after every epoch, from which it
+/// goes on. @return how many were made
 std::size_t learn_transforms(StageRunner& runner, const PlannedUnits& units,
-                             const PipelineConfig& config, const ModelConfig& model);
+                             const PipelineConfig& config, const IdentifiedModel& original);
 
 /// A block as it is quantized: weights of the original with what a transform merges into them, and
 /// the factors that stay in front of its Linears (empty without transform).

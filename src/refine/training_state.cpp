@@ -25,6 +25,7 @@ void training_step(std::span<const float> gradient, double share, TrainingState&
 }
 
 void judge_epoch(double loss, int epoch, TrainingState& state) {
+  state.epochs = epoch;
   if (loss < state.best_loss) {
     state.best = state.change;
     state.best_loss = loss;

@@ -15,6 +15,7 @@ struct TrainingState {
   AdamState adam;
   double best_loss = 0;  ///< held out, of `best` rounded to fp16
   int best_epoch = 0;    ///< 0: the start
+  int epochs = 0;        ///< judged so far
   double rate = 0;       ///< before the cosine
   int recoveries = 0;    ///< steps that were not finite
 };

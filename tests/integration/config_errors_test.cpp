@@ -48,6 +48,11 @@ std::vector<Case> cases() {
        start + "codebook: {target_bits: 0.8,\n  scope: global}\n",
        {"run.yaml:4", "codebook.scope", "'global'", "linear, block, model, block_group"},
        {}},
+      {"as_many_eigenvalues_as_signs",
+       start + "codebook: {target_bits: 0.8, vector_length: 8}\n"
+               "transform: {kind: flatquant, similarity: 1, eigenvalues: 8}\n",
+       {"run.yaml:4", "transform.eigenvalues", "got 8", "less than codebook.vector_length = 8"},
+       {}},
       {"wrong_type",
        start + "calibration: {samples: many}\n",
        {"run.yaml:3", "calibration.samples", "'many'"},

@@ -111,6 +111,22 @@ std::vector<Case> other_cases() {
                     .refine =
                         "{dense_epochs: 1, block_epochs: 1, kd_epochs: 1, kd_sign_learning_rate: "
                         "0.001, batch: 3}"}},
+      {.name = "learned_transform",
+       .toy = {.family = "qwen2",
+               .hidden = 48,
+               .intermediate = 70,
+               .blocks = 2,
+               .heads = 6,
+               .kv_heads = 2,
+               .head_dim = 16},
+       .settings = {.binarize = "{split_points: 1}",
+                    .codebook = "{vector_length: 8, target_bits: 0.7, scope: model}",
+                    .transform = "{kind: flatquant, epochs: 2, batch: 3, similarity: 0.1, "
+                                 "balance: 0.1}"}},
+      {.name = "learned_signs_alone",
+       .toy = {.blocks = 2},
+       .settings = {.transform = "{kind: btc_paper, factors: false, start: identity}"},
+       .ranks = {2}},
       {.name = "self_sampled_two_threads",
        .toy = {.blocks = 3},
        .settings = {.calibration = "{source: self, samples: 8, window: 32}",

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "io/atomic_file.hpp"
 #include "support/pipeline_run.hpp"
@@ -255,6 +257,42 @@ TEST_F(Resume, AnotherCalibrationHasItsOwnShare) {
   for (const auto& [file, time] : kept) {
     EXPECT_EQ(after.at(file), time) << file;
   }
+}
+
+/// Killed once a block has finished an epoch, and given a damaged state the next time.
+TEST(ResumeLearning, GoesOnAfterTheLastEpoch) {
+  const ToyBench bench("resume-learning", {.blocks = 1});
+  const ToySettings settings = {
+      .transform = "{kind: flatquant, epochs: 120, batch: 2, learning_rate: 0.01}"};
+  bench.configure("undisturbed", settings);
+  const ProcessResult undisturbed = bench.start("undisturbed", 1);
+  ASSERT_EQ(undisturbed.exit_code, 0) << undisturbed.text();
+  const auto expected = hashes_below(bench.run_dir("undisturbed") / "model");
+
+  const auto state = bench.run_dir("killed") / "transforms/block-00000.training.h5";
+  const auto kill_while_learning = [&] {
+    Process process(bench.command("killed", 1));
+    while (process.running() && !std::filesystem::exists(state)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    process.kill_all();
+    process.wait();
+  };
+  bench.configure("killed", settings);
+  kill_while_learning();
+  ASSERT_TRUE(std::filesystem::exists(state)) << "it ended before it was killed";
+  const ProcessResult second = bench.start("killed", 1);
+  ASSERT_EQ(second.exit_code, 0) << second.text();
+  EXPECT_THAT(second.text(), HasSubstr("goes on after epoch"));
+  EXPECT_EQ(hashes_below(bench.run_dir("killed") / "model"), expected);
+  EXPECT_FALSE(std::filesystem::exists(state));
+
+  std::filesystem::remove(bench.run_dir("killed") / "transforms/block-00000.h5");
+  write_bytes(state, "no state");
+  const ProcessResult third = bench.start("killed", 1);
+  ASSERT_EQ(third.exit_code, 0) << third.text();
+  EXPECT_THAT(third.text(), HasSubstr("learns from the start again"));
+  EXPECT_EQ(hashes_below(bench.run_dir("killed") / "model"), expected);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ class BlockTransformOf : public ::testing::TestWithParam<std::string> {
       Checkpoint::open(std::filesystem::path(BTC_SOURCE_DIR) / "tests/golden/models" / GetParam());
   const ModelConfig& model_ = checkpoint_->config();
   const BlockWeights original_ = checkpoint_->load_block(0);
-  const BlockTransform transform_ = random_transform(model_, 11);
+  const BlockTransform transform_ = random_transform(model_, {}, 11);
 
   [[nodiscard]] Matrix<float> output(const BlockWeights& weights) const {
     Rng rng(3);
@@ -63,8 +63,8 @@ TEST_P(BlockTransformOf, TransformedAndFoldedBackLeavesTheOutput) {
 }
 
 TEST_P(BlockTransformOf, IsDrawnFromItsSeed) {
-  EXPECT_EQ(random_transform(model_, 11), transform_);
-  EXPECT_NE(random_transform(model_, 12), transform_);
+  EXPECT_EQ(random_transform(model_, {}, 11), transform_);
+  EXPECT_NE(random_transform(model_, {}, 12), transform_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, BlockTransformOf,

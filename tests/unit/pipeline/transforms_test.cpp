@@ -22,7 +22,7 @@ ModelConfig small_model() {
 TEST(TransformFile, ComesBackAsItWas) {
   const test::Scratch scratch("transform-file");
   const auto path = scratch.path() / "block-00000.h5";
-  const BlockTransform transform = random_transform(small_model(), 3);
+  const BlockTransform transform = random_transform(small_model(), {}, 3);
   const std::uint64_t bytes = write_transform(path, transform, "f");
   EXPECT_EQ(bytes, std::filesystem::file_size(path));
   EXPECT_EQ(read_transform(path, small_model()), transform);
@@ -31,7 +31,7 @@ TEST(TransformFile, ComesBackAsItWas) {
 TEST(TransformFile, OfAnotherModelIsRefused) {
   const test::Scratch scratch("transform-file");
   const auto path = scratch.path() / "block-00000.h5";
-  write_transform(path, random_transform(small_model(), 3), "f");
+  write_transform(path, random_transform(small_model(), {}, 3), "f");
   ModelConfig other = small_model();
   other.intermediate = 48;
   EXPECT_THROW(read_transform(path, other), FormatError);

@@ -1,4 +1,4 @@
-#include "pipeline/distill_file.hpp"
+#include "pipeline/training_file.hpp"
 
 #include "common/error.hpp"
 #include "common/matrix.hpp"
@@ -7,15 +7,16 @@
 namespace btc {
 namespace {
 
-constexpr StageFileKind kKind = {"btc.distill", "1.0"};
+constexpr StageFileKind kKind = {"btc.training", "1.0"};
 
 }  // namespace
 
-void write_distill_state(const std::filesystem::path& path, const TrainingState& state,
-                         const std::string& fingerprint) {
+void write_training_state(const std::filesystem::path& path, const TrainingState& state,
+                          const std::string& fingerprint) {
   Hdf5File file = create_stage_file(path, kKind, fingerprint);
   file.set_attribute("/", "steps", state.adam.steps);
-  file.set_attribute("/", "best_divergence", state.best_loss);
+  file.set_attribute("/", "epochs", std::int64_t{state.epochs});
+  file.set_attribute("/", "best_loss", state.best_loss);
   file.set_attribute("/", "best_epoch", std::int64_t{state.best_epoch});
   file.set_attribute("/", "rate", state.rate);
   file.set_attribute("/", "recoveries", std::int64_t{state.recoveries});
@@ -26,7 +27,7 @@ void write_distill_state(const std::filesystem::path& path, const TrainingState&
   file.commit();
 }
 
-TrainingState read_distill_state(const std::filesystem::path& path) {
+TrainingState read_training_state(const std::filesystem::path& path) {
   const Hdf5File file = open_stage_file(path, kKind);
   TrainingState state;
   state.change = file.read<float>("/change");
@@ -41,11 +42,20 @@ TrainingState read_distill_state(const std::filesystem::path& path) {
                 ", or none before the first step");
   }
   state.adam.steps = file.int_attribute("/", "steps");
-  state.best_loss = file.real_attribute("/", "best_divergence");
+  state.best_loss = file.real_attribute("/", "best_loss");
+  state.epochs = narrow<int>(file.int_attribute("/", "epochs"));
   state.best_epoch = narrow<int>(file.int_attribute("/", "best_epoch"));
   state.rate = file.real_attribute("/", "rate");
   state.recoveries = narrow<int>(file.int_attribute("/", "recoveries"));
   return state;
+}
+
+TrainingState read_training_state(const std::filesystem::path& path,
+                                  const std::string& fingerprint) {
+  const std::string found = Hdf5File::open(path).text_attribute("/", "fingerprint");
+  BTC_REQUIRE(FormatError, found == fingerprint, path.string(),
+              ": made from other settings or inputs");
+  return read_training_state(path);
 }
 
 }  // namespace btc

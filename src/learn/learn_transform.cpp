@@ -1,0 +1,153 @@
+#include "learn/learn_transform.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "common/error.hpp"
+#include "refine/sequence_order.hpp"
+
+namespace btc {
+namespace {
+
+/// Held-out error of the changes; infinite where a factor cannot be stored and inverted.
+double judge(const LearnProblem& problem, const BlockForward& original,
+             std::span<const float> change, TransformedBlock& block) {
+  try {
+    block.set(change, true);
+  } catch (const NumericError&) {
+    return std::numeric_limits<double>::infinity();
+  }
+  block.regroup();
+  block.choose_signs();
+  const std::vector<std::size_t> held_out = split_sequences(problem.sequences).held_out;
+  return relative_block_error(original, BlockForward(problem.model, block.effective()),
+                              problem.open(held_out), held_out.size());
+}
+
+class Learning {
+ public:
+  Learning(const LearnProblem& problem, const LearnSchedule& schedule,
+           const TransformParams& params, TransformedBlock& block)
+      : problem_(problem),
+        schedule_(schedule),
+        params_(params),
+        block_(block),
+        original_(problem.model, problem.original) {}
+
+  [[nodiscard]] const BlockForward& original() const { return original_; }
+
+  /// @return the auxiliary losses at the last step
+  SignLosses train_epoch(int epoch, TrainingState& state) {
+    const std::vector<std::size_t> order =
+        shuffled(split_sequences(problem_.sequences).training, problem_.seed, epoch);
+    const auto batch = static_cast<std::size_t>(schedule_.batch);
+    const auto steps = static_cast<std::int64_t>(ceil_div(order.size(), batch));
+    const SequenceStream stream = problem_.open(order);
+    SignLosses signs;
+    bool grouped = false;
+    for (std::size_t first = 0; first < order.size(); first += batch) {
+      const std::int64_t step = epoch * steps + static_cast<std::int64_t>(first / batch);
+      if (schedule_.most_steps > 0 && step >= schedule_.most_steps) {
+        break;
+      }
+      const double share = schedule_.cosine ? cosine_share(step, steps * schedule_.epochs) : 1.0;
+      signs = take_step(stream, std::min(batch, order.size() - first), share, grouped, state);
+    }
+    return signs;
+  }
+
+ private:
+  /// @param grouped whether this epoch's groups are known
+  SignLosses take_step(const SequenceStream& stream, std::size_t sequences, double share,
+                       bool& grouped, TrainingState& state) {
+    std::vector<float> gradient(block_.size());
+    SignLosses signs;
+    try {
+      block_.set(state.change, false);
+      if (!grouped) {
+        block_.regroup();
+        grouped = true;
+      }
+      block_.choose_signs();
+      signs = add_gradient(stream, sequences, gradient);
+    } catch (const NumericError&) {
+      std::fill(gradient.begin(), gradient.end(), std::numeric_limits<float>::quiet_NaN());
+    }
+    training_step(gradient, share, state);
+    return signs;
+  }
+
+  SignLosses add_gradient(const SequenceStream& stream, std::size_t sequences,
+                          std::span<float> sums) {
+    BlockWeights weights = block_.effective();
+    BlockWeights by_weight = zeros_like(weights);
+    constexpr LinearMask kAll = {true, true, true, true, true, true, true};
+    BlockBackward present(problem_.model, std::move(weights), kAll);
+    double error = 0;
+    for (std::size_t s = 0; s < sequences; ++s) {
+      error += add_error_gradient(original_, present, stream(), by_weight);
+    }
+    const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);  // of the logarithm
+    for (Matrix<float>& own : by_weight.linear) {
+      std::for_each(own.values().begin(), own.values().end(), [&](float& g) { g *= scale; });
+    }
+    block_.add_gradient(by_weight, sums);
+    const bool auxiliary = params_.similarity > 0 || params_.balance > 0;
+    return auxiliary ? block_.add_sign_gradient(problem_.vector_length, params_, sums)
+                     : SignLosses{};
+  }
+
+  const LearnProblem& problem_;
+  const LearnSchedule& schedule_;
+  const TransformParams& params_;
+  TransformedBlock& block_;
+  BlockForward original_;
+};
+
+}  // namespace
+
+int epochs_of(const LearnSchedule& schedule, std::size_t sequences) {
+  if (schedule.most_steps == 0) {
+    return schedule.epochs;
+  }
+  const std::size_t training = split_sequences(sequences).training.size();
+  const std::size_t steps = ceil_div(training, static_cast<std::size_t>(schedule.batch));
+  const auto needed = ceil_div(static_cast<std::size_t>(schedule.most_steps), steps);
+  return std::min(schedule.epochs, narrow<int>(needed));
+}
+
+TrainingState begin_learning(const LearnProblem& problem, const LearnSchedule& schedule,
+                             TransformedBlock& block) {
+  TrainingState state = begin_training(block.size(), schedule.learning_rate);
+  state.best_loss =
+      judge(problem, BlockForward(problem.model, problem.original), state.change, block);
+  return state;
+}
+
+void learn_transform(const LearnProblem& problem, const LearnSchedule& schedule,
+                     const TransformParams& params, TransformedBlock& block, TrainingState& state,
+                     const LearnReport& report) {
+  Learning learning(problem, schedule, params, block);
+  const int epochs = epochs_of(schedule, problem.sequences);
+  const auto patient = [&](int epoch) {
+    return schedule.patience == 0 || epoch - state.best_epoch < schedule.patience;
+  };
+  for (int epoch = state.epochs; epoch < epochs && patient(epoch); ++epoch) {
+    LearnProgress progress;
+    progress.epoch = epoch + 1;
+    progress.signs = learning.train_epoch(epoch, state);
+    progress.error = judge(problem, learning.original(), state.change, block);
+    progress.distance = block.distance();
+    judge_epoch(progress.error, epoch + 1, state);
+    report(progress, state);
+  }
+}
+
+BlockTransform best_transform(const TrainingState& state, TransformedBlock& block) {
+  block.set(state.best, true);
+  return block.transform();
+}
+
+}  // namespace btc

@@ -1,0 +1,20 @@
+#pragma once
+/// The state between the epochs of a training as a file: of the distill stage, and of a block that
+/// learns its transform. @see docs/file_formats.md
+
+#include <filesystem>
+#include <string>
+
+#include "refine/training_state.hpp"
+
+namespace btc {
+
+void write_training_state(const std::filesystem::path& path, const TrainingState& state,
+                          const std::string& fingerprint);
+/// @throws FormatError if the file is damaged
+TrainingState read_training_state(const std::filesystem::path& path);
+/// The same, of this fingerprint. @throws FormatError if it has another one
+TrainingState read_training_state(const std::filesystem::path& path,
+                                  const std::string& fingerprint);
+
+}  // namespace btc

@@ -1,0 +1,171 @@
+#include "learn/transformed_block.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <string>
+
+#include "common/rng.hpp"
+#include "model/block_forward.hpp"
+#include "model/block_gradient.hpp"
+#include "model/checkpoint.hpp"
+
+namespace btc {
+namespace {
+
+class TransformedBlockOf : public ::testing::TestWithParam<std::string> {
+ protected:
+  TransformedBlockOf() {
+    params_.kind = TransformKind::kFlatQuant;
+    binarize_.split_points = 1;
+  }
+  [[nodiscard]] TransformedBlock block() const {
+    return {model_, original_, params_, binarize_, 16, 5};
+  }
+  [[nodiscard]] std::vector<float> random_change(std::size_t size, double scale) const {
+    Rng rng(6);
+    std::vector<float> change(size);
+    for (float& value : change) {
+      value = static_cast<float>(scale * rng.normal());
+    }
+    return change;
+  }
+  [[nodiscard]] BlockWeights random_gradient() const {
+    Rng rng(7);
+    BlockWeights gradient = zeros_like(original_);
+    for (Matrix<float>& own : gradient.linear) {
+      for (float& value : own.values()) {
+        value = static_cast<float>(rng.normal());
+      }
+    }
+    return gradient;
+  }
+  [[nodiscard]] Matrix<float> output(const BlockWeights& weights) const {
+    Rng rng(3);
+    Matrix<float> hidden(9, model_.hidden);
+    for (float& value : hidden.values()) {
+      value = static_cast<float>(rng.normal());
+    }
+    return BlockForward(model_, weights).run(std::as_const(hidden).view());
+  }
+
+  const std::unique_ptr<Checkpoint> checkpoint_ =
+      Checkpoint::open(std::filesystem::path(BTC_SOURCE_DIR) / "tests/golden/models" / GetParam());
+  const ModelConfig& model_ = checkpoint_->config();
+  const BlockWeights original_ = checkpoint_->load_block(0);
+  TransformParams params_;
+  BinarizeParams binarize_;
+};
+
+// What training sees is what the merged, transformed and quantized block computes.
+TEST_P(TransformedBlockOf, EffectiveWeightsAreTheQuantizedBlock) {
+  TransformedBlock trained = block();
+  trained.set(random_change(trained.size(), 0.02), true);
+  trained.regroup();
+  trained.choose_signs();
+
+  const BlockTransform transform = trained.transform();
+  BlockWeights merged = original_;
+  merge_transform(model_, transform, merged);
+  const OnlineFactors online = online_factors(transform);
+  for (const LinearKind kind : kLinearKinds) {
+    Matrix<float>& weights = merged.linear.at(index_of(kind));
+    const KroneckerFactors& factors = online.at(index_of(input_of(kind)));
+    enter_transform(factors, weights.view());
+    CheapBinarizer binarizer(binarize_, 16);
+    binarizer.regroup(weights.view());
+    binarizer.choose_signs(weights.view());
+    weights = binarizer.project(weights.view());
+    fold_transform(factors, weights.view());
+  }
+  const Matrix<float> expected = output(merged);
+  const Matrix<float> found = output(trained.effective());
+  double difference = 0;
+  double size = 0;
+  for (std::size_t e = 0; e < expected.size(); ++e) {
+    difference += std::pow(static_cast<double>(found.values()[e] - expected.values()[e]), 2);
+    size += std::pow(static_cast<double>(expected.values()[e]), 2);
+  }
+  EXPECT_LT(std::sqrt(difference / size), 1e-3);  // a weight at a threshold may fall either way
+}
+
+// With the errors of the quantizer frozen the loss is smooth in factors and signs.
+TEST_P(TransformedBlockOf, GradientIsTheSlope) {
+  TransformedBlock trained = block();
+  std::vector<float> change = random_change(trained.size(), 0.002);  // no sign flips
+  trained.set(change, false);
+  trained.regroup();
+  trained.choose_signs();
+  const BlockWeights direction = random_gradient();
+  std::vector<float> gradient(trained.size());
+  trained.add_gradient(direction, gradient);
+  const auto loss = [&] {
+    trained.set(change, false);
+    const BlockWeights weights = trained.effective();
+    double sum = 0;
+    for (std::size_t i = 0; i < weights.linear.size(); ++i) {
+      for (std::size_t e = 0; e < weights.linear.at(i).size(); ++e) {
+        sum += static_cast<double>(weights.linear.at(i).values()[e]) *
+               static_cast<double>(direction.linear.at(i).values()[e]);
+      }
+    }
+    return sum;
+  };
+  Rng rng(8);
+  int smooth = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    const std::size_t k = rng.below(change.size());
+    constexpr float kStep = 2e-3F;
+    const float start = change[k];
+    change[k] = start + kStep;
+    const double plus = loss();
+    change[k] = start - kStep;
+    const double minus = loss();
+    change[k] = start;
+    const double slope = (plus - minus) / (2 * static_cast<double>(kStep));
+    if (slope != 0) {  // a latent sign that does not cross zero changes nothing
+      EXPECT_NEAR(gradient[k], slope, 0.05 + 0.02 * std::fabs(slope)) << "value " << k;
+      ++smooth;
+    }
+  }
+  EXPECT_GT(smooth, 50);
+}
+
+TEST_P(TransformedBlockOf, SwitchesLeavePartsAlone) {
+  params_.factors = false;
+  params_.start = TransformStart::kIdentity;
+  TransformedBlock trained = block();
+  trained.regroup();
+  trained.choose_signs();
+  std::vector<float> gradient(trained.size());
+  trained.add_gradient(random_gradient(), gradient);
+  const auto moved = [&] {
+    return std::count_if(gradient.begin(), gradient.end(), [](float g) { return g != 0; });
+  };
+  std::size_t signs = 0;
+  for (const SharedInput input : kSharedInputs) {
+    signs += input_width(model_, input) /
+             (input == SharedInput::kO ? model_.heads / model_.kv_heads : 1);
+  }
+  EXPECT_EQ(moved(), static_cast<std::ptrdiff_t>(signs));
+  EXPECT_TRUE(trained.transform().front().factors.p1.empty());
+  EXPECT_EQ(trained.distance(), 0);
+}
+
+TEST_P(TransformedBlockOf, RefusesFactorsThatCannotBeInverted) {
+  TransformedBlock trained = block();
+  std::vector<float> change(trained.size());
+  change.back() = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THROW(trained.set(change, false), NumericError);
+  change.back() = 1e6F;
+  EXPECT_THROW(trained.set(change, false), NumericError);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, TransformedBlockOf,
+                         ::testing::Values("llama_gqa_llama3", "qwen2_tied", "qwen3"),
+                         [](const auto& given) { return given.param; });
+
+}  // namespace
+}  // namespace btc
