@@ -35,6 +35,7 @@ constexpr auto kCalibrationFields = [](auto& map, CalibrationParams& calibration
   map.source_path("path", calibration.path, calibration.source);
   map.integer("samples", calibration.samples, IntegerRange{.low = 1});
   map.integer("window", calibration.window, IntegerRange{.low = 2});
+  map.integer("sweeps", calibration.sweeps, IntegerRange{.low = 1, .high = 8});
 };
 
 constexpr auto kComputeFields = [](auto& map, ComputeParams& compute) {

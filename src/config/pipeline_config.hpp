@@ -36,6 +36,7 @@ struct CalibrationParams {
   std::filesystem::path path;  ///< for `ids` and `text`
   std::size_t samples = 128;   ///< sequences
   std::size_t window = 2048;   ///< tokens per sequence
+  int sweeps = 1;  ///< later ones quantize anew, for inputs through the quantized model before
 };
 
 enum class BackendKind { kReference, kCpu, kCuda };

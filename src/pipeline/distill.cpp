@@ -72,7 +72,7 @@ class SampleReader {
 
  private:
   [[nodiscard]] const Unit& first() const { return units_.capture.front(); }
-  [[nodiscard]] const Unit& last() const { return units_.capture.back(); }
+  [[nodiscard]] const Unit& last() const { return units_.first_sweep().capture.back(); }
   const UnitStore& store_;
   const PlannedUnits& units_;
   std::optional<ActivationReader> embedded_, last_input_;

@@ -158,6 +158,67 @@ std::vector<Unit> codebook_units(const PipelineConfig& config, const RunPaths& p
   return units;
 }
 
+std::vector<Unit> encode_units(const PipelineConfig& config, const RunPaths& paths,
+                               const PlannedUnits& units) {
+  const Parts encode_options = options_of(
+      config, {"codebook.codec", "codebook.assignment", "codebook.encode", "codebook.refit"});
+  const Parts absorb_options =
+      options_of(config, {"refine.dense_epochs", "refine.block_learning_rate",
+                          "refine.dense_learning_rate", "refine.batch", "run.seed"});
+  std::vector<Unit> encode;
+  for (std::size_t b = 0; b < units.binarize.size(); ++b) {
+    const int block = static_cast<int>(b);
+    Parts parts = encode_options;
+    parts["input"] = units.binarize[b].fingerprint;
+    const Unit* codebook = codebook_unit(config, units, block);
+    parts["codebook"] = codebook == nullptr ? "none" : codebook->fingerprint;
+    if (config.refine.dense_epochs > 0) {
+      parts.insert(absorb_options.begin(), absorb_options.end());
+    }
+    encode.push_back({"encode", block_stem(block), paths.packed(block),
+                      make_fingerprint("encode", kEncodeVersion, parts)});
+  }
+  return encode;
+}
+
+/// Fills the stages from binarize to encode of a sweep.
+void add_quantization(const PipelineConfig& config, const RunPaths& paths,
+                      const SourceIdentity& identity, PlannedUnits& units) {
+  units.binarize = binarize_units(config, paths, identity, units);
+  units.codebook = codebook_units(config, paths, units.binarize);
+  units.encode = encode_units(config, paths, units);
+}
+
+/// The sweep after `before`, whose inputs have passed the blocks that `before` encodes.
+PlannedUnits next_sweep(const PipelineConfig& config, const RunPaths& paths,
+                        const SourceIdentity& identity, PlannedUnits before) {
+  PlannedUnits units;
+  units.sequences = before.sequences;
+  units.shared = before.shared;
+  units.learn = before.learn;
+  units.capture = {before.capture.front()};  // embeddings are not quantized
+  Parts parts = options_of(config, {"compute.threads_per_rank"});
+  parts["math"] = math_mode();
+  parts["config"] = identity.config_sha256;
+  for (std::size_t b = 1; b < before.capture.size(); ++b) {
+    const int block = static_cast<int>(b);
+    parts["input"] = units.capture.back().fingerprint;
+    parts["weights"] = before.encode[b - 1].fingerprint;
+    units.capture.push_back({"capture", block_stem(block), paths.activations(block),
+                             make_fingerprint("capture", kCaptureVersion, parts), paths.state()});
+  }
+  add_quantization(config, paths, identity, units);
+  for (std::vector<Unit>* stage : {&units.binarize, &units.codebook, &units.encode}) {
+    for (Unit& unit : *stage) {
+      unit.records = paths.state();
+    }
+  }
+  units.earlier = std::move(before.earlier);
+  before.earlier.clear();
+  units.earlier.push_back(std::move(before));
+  return units;
+}
+
 std::vector<Unit> refine_units(const PipelineConfig& config, const RunPaths& paths,
                                const SourceIdentity& identity, const PlannedUnits& units) {
   if (config.refine.block_epochs == 0) {
@@ -203,7 +264,8 @@ void add_distill_units(const PipelineConfig& config, const RunPaths& paths,
                "refine.batch", "run.seed", "compute.threads_per_rank"});
   parts["math"] = math_mode();
   parts["input"] = join_fingerprints(units.trained_from());
-  parts["activations"] = units.capture.front().fingerprint + units.capture.back().fingerprint;
+  const std::vector<Unit>& capture = units.first_sweep().capture;
+  parts["activations"] = capture.front().fingerprint + capture.back().fingerprint;
   parts["weights"] = identity.blocks.back() + identity.outer;
   for (int epoch = 1; epoch <= config.refine.kd_epochs; ++epoch) {
     const std::string name = "epoch-" + std::to_string(epoch);
@@ -263,29 +325,13 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
     keep_shared(units, config.run.shared);
   }
   units.learn = learn_units(config, paths, identity, units.capture);
-  units.binarize = binarize_units(config, paths, identity, units);
-  units.codebook = codebook_units(config, paths, units.binarize);
-
-  const Parts encode_options = options_of(
-      config, {"codebook.codec", "codebook.assignment", "codebook.encode", "codebook.refit"});
-  const Parts absorb_options =
-      options_of(config, {"refine.dense_epochs", "refine.block_learning_rate",
-                          "refine.dense_learning_rate", "refine.batch", "run.seed"});
-  const int blocks = static_cast<int>(units.capture.size());
-  for (int block = 0; block < blocks; ++block) {
-    Parts parts = encode_options;
-    parts["input"] = units.binarize[static_cast<std::size_t>(block)].fingerprint;
-    const Unit* codebook = codebook_unit(config, units, block);
-    parts["codebook"] = codebook == nullptr ? "none" : codebook->fingerprint;
-    if (config.refine.dense_epochs > 0) {
-      parts.insert(absorb_options.begin(), absorb_options.end());
-    }
-    units.encode.push_back({"encode", block_stem(block), paths.packed(block),
-                            make_fingerprint("encode", kEncodeVersion, parts)});
+  add_quantization(config, paths, identity, units);
+  for (int sweep = 2; sweep <= config.calibration.sweeps; ++sweep) {
+    units = next_sweep(config, paths.sweep(sweep), identity, std::move(units));
   }
-
   units.refine = refine_units(config, paths, identity, units);
   add_distill_units(config, paths, identity, units);
+  const int blocks = static_cast<int>(units.capture.size());
   for (int shard = 0; shard <= blocks; ++shard) {
     const bool outer = shard == blocks;
     Parts parts = {

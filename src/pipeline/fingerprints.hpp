@@ -11,7 +11,8 @@
 
 namespace btc {
 
-/// Units of the stages up to the packed model, in block order.
+/// Units of the stages up to the packed model, in block order. Capture to encode are those of the
+/// last sweep.
 struct PlannedUnits {
   Unit sequences;
   std::vector<Unit> capture;         ///< [blocks]; unit b writes the input of block b
@@ -27,10 +28,16 @@ struct PlannedUnits {
   /// Where `sequences` and `capture` are kept when other runs may have them too (`run.shared`): a
   /// folder named by their fingerprint. Empty: with everything else in `run.dir`.
   std::filesystem::path shared;
+  /// Sweeps before this one, in their order: capture to encode. They have the same transforms.
+  std::vector<PlannedUnits> earlier;
 
   /// The units whose files become the shards of the blocks: those of the last stage there is.
   [[nodiscard]] const std::vector<Unit>& final_blocks() const {
     return distill.empty() ? trained_from() : distill;
+  }
+  /// The sweep whose inputs come from the original model.
+  [[nodiscard]] const PlannedUnits& first_sweep() const {
+    return earlier.empty() ? *this : earlier.front();
   }
   /// The units whose files the distill stage starts from.
   [[nodiscard]] const std::vector<Unit>& trained_from() const {

@@ -175,6 +175,25 @@ std::uint64_t gradient_memory(const PipelineConfig& config, const ModelConfig& m
          kFp32;
 }
 
+/// The same work in every sweep.
+PlannedStage repeated(PlannedStage stage, int sweeps) {
+  const auto times = static_cast<std::uint64_t>(sweeps);
+  stage.units *= times;
+  stage.bytes_read *= times;
+  stage.bytes_written *= times;
+  return stage;
+}
+
+/// Inputs of all blocks; later sweeps make those behind block 0 anew, through packed blocks.
+PlannedStage capture_stage(const PipelineConfig& config, const ModelConfig& model,
+                           const Sizes& sizes) {
+  const auto blocks = static_cast<std::uint64_t>(model.blocks);
+  const auto later = static_cast<std::uint64_t>(config.calibration.sweeps) - 1;
+  const std::uint64_t files = blocks + later * (blocks - 1);
+  return {"capture", files, 2 * sizes.checkpoint + later * sizes.packed + files * sizes.activations,
+          files * sizes.activations, sizes.block_fp32 + 6 * sizes.sequence};
+}
+
 /// Encoding. Where errors are absorbed between the Linears: dense weights, those of the best epoch,
 /// gradients, two moments and the original; every epoch reads the sequences, and so do the start
 /// and the new measurements of three inputs.
@@ -272,16 +291,18 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
       {"sequences", 1, self ? sizes.checkpoint * static_cast<std::uint64_t>(ranks) : 0,
        config.calibration.samples * config.calibration.window * 4,
        self ? parameter_count(model) * kFp32 : 0},
-      {"capture", blocks, 2 * sizes.checkpoint + all_activations, all_activations,
-       sizes.block_fp32 + 6 * sizes.sequence}};
+      capture_stage(config, model, sizes)};
   if (config.transform.kind != TransformKind::kNone) {
     stages.push_back(learn_stage(config, model, sizes));
   }
-  stages.insert(stages.end(), {{"binarize", blocks, sizes.checkpoint + all_activations, all_factors,
-                                sizes.block_fp32 + 2 * sizes.hessians + sizes.largest_factor +
-                                    3 * sizes.largest_linear},
-                               {"codebook", codebooks, 0, 0, histogram},
-                               encode_stage(config, model, sizes)});
+  const std::vector<PlannedStage> sweep = {
+      {"binarize", blocks, sizes.checkpoint + all_activations, all_factors,
+       sizes.block_fp32 + 2 * sizes.hessians + sizes.largest_factor + 3 * sizes.largest_linear},
+      {"codebook", codebooks, 0, 0, histogram},
+      encode_stage(config, model, sizes)};
+  for (const PlannedStage& stage : sweep) {
+    stages.push_back(repeated(stage, config.calibration.sweeps));
+  }
   if (config.refine.block_epochs > 0) {
     stages.push_back(refine_stage(config, model, sizes));
   }
@@ -322,7 +343,7 @@ Plan make_plan(const PipelineConfig& config, const ModelConfig& model, int ranks
       bit_numbers(lines, nominal_bits(packed_format(config)), plan.linear_weights, plan.parameters);
   const Sizes sizes = measure(config, model, total_bytes(lines));
   plan.stages = plan_stages(config, model, sizes, lines, ranks);
-  plan.activation_bytes = sizes.activations * static_cast<std::uint64_t>(model.blocks);
+  plan.activation_bytes = capture_stage(config, model, sizes).bytes_written;
   for (const PlannedStage& stage : plan.stages) {
     plan.disk_bytes += stage.bytes_written;
   }

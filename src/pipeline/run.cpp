@@ -21,6 +21,7 @@
 #include "pipeline/codebooks.hpp"
 #include "pipeline/distill.hpp"
 #include "pipeline/encode.hpp"
+#include "pipeline/encoded_model.hpp"
 #include "pipeline/environment_report.hpp"
 #include "pipeline/evaluate.hpp"
 #include "pipeline/fingerprints.hpp"
@@ -93,7 +94,8 @@ std::size_t run_sequences(const Run& run) {
   return 1;
 }
 
-std::size_t run_capture(const Run& run) {
+/// @param model that the sequences pass
+std::size_t run_capture(const Run& run, const ModelSource& model) {
   if (run.runner.unfinished(run.units.capture).empty()) {
     return 0;
   }
@@ -106,7 +108,7 @@ std::size_t run_capture(const Run& run) {
                 ": expected sequences, got one text");
     sequences = *std::move(file.sequences);
   });
-  return capture_activations(run.runner, run.units.capture, run.original, sequences);
+  return capture_activations(run.runner, run.units.capture, model, sequences);
 }
 
 std::size_t run_binarize(const Run& run) {
@@ -342,10 +344,9 @@ void prepare_directory(const PipelineConfig& config, const Communicator& comm,
   });
 }
 
-/// All stages in order; the caller times and reports.
-RunOutcome run_stages(const Run& run, StageClock& clock) {
-  clock.time("sequences", [&] { return run_sequences(run); });
-  clock.time("capture", [&] { return run_capture(run); });
+/// From the inputs of the blocks to encoded blocks. @param model that the sequences pass
+void run_sweep(const Run& run, const ModelSource& model, StageClock& clock) {
+  clock.time("capture", [&] { return run_capture(run, model); });
   if (!run.units.learn.empty()) {
     clock.time("learn",
                [&] { return learn_transforms(run.runner, run.units, run.config, run.original); });
@@ -353,6 +354,24 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
   clock.time("binarize", [&] { return run_binarize(run); });
   clock.time("codebook", [&] { return run_codebook(run); });
   clock.time("encode", [&] { return run_encode(run); });
+}
+
+/// All stages in order; the caller times and reports.
+RunOutcome run_stages(const Run& run, StageClock& clock) {
+  clock.time("sequences", [&] { return run_sequences(run); });
+  const std::vector<PlannedUnits>& earlier = run.units.earlier;
+  for (std::size_t k = 0; k <= earlier.size(); ++k) {
+    const PlannedUnits& units = k < earlier.size() ? earlier[k] : run.units;
+    const Run sweep = {run.config,   run.paths, run.checkpoint, run.identity,
+                       run.original, units,     run.runner,     run.backend};
+    if (k == 0) {
+      run_sweep(sweep, run.original, clock);
+    } else {
+      log_info(concat("sweep ", k + 1, " of ", earlier.size() + 1));
+      run_sweep(sweep, EncodedModel(run.runner.store(), earlier[k - 1], run.config, run.original),
+                clock);
+    }
+  }
   if (!run.units.refine.empty()) {
     clock.time("refine", [&] {
       return refine_blocks(run.runner, run.units, run.config, run.checkpoint, run.original,

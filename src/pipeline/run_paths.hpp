@@ -12,6 +12,11 @@ namespace btc {
 struct RunPaths {
   std::filesystem::path root;
 
+  /// Those of sweep `number`: the first one's are the run's own.
+  [[nodiscard]] RunPaths sweep(int number) const {
+    return number == 1 ? *this : RunPaths{root / ("sweep-" + std::to_string(number))};
+  }
+
   [[nodiscard]] std::filesystem::path sequences() const { return root / "calibration.h5"; }
   [[nodiscard]] std::filesystem::path windows(const std::string& name) const {
     return root / "evaluation" / (name + ".h5");

@@ -127,6 +127,12 @@ std::vector<Case> other_cases() {
        .toy = {.blocks = 2},
        .settings = {.transform = "{kind: btc_paper, factors: false, start: identity}"},
        .ranks = {2}},
+      {.name = "two_sweeps_trained",
+       .toy = {.hidden = 48, .blocks = 3, .heads = 6, .kv_heads = 2},
+       .settings = {.calibration =
+                        "{source: ids, path: CALIBRATION, samples: 8, window: 32, sweeps: 2}",
+                    .transform = "{kind: random}",
+                    .refine = "{block_epochs: 1, kd_epochs: 1, batch: 3}"}},
       {.name = "self_sampled_two_threads",
        .toy = {.blocks = 3},
        .settings = {.calibration = "{source: self, samples: 8, window: 32}",

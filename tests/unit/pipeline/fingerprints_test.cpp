@@ -53,6 +53,24 @@ TEST(Fingerprints, AssignmentRedoesFromEncodeOn) {
               ElementsAre(".", "...", "...", ".", "xxx", "xxx.", "x"));
 }
 
+TEST(Fingerprints, ASweepLeavesThoseBeforeItAsTheyAre) {
+  PipelineConfig config = base_config();
+  config.transform.kind = TransformKind::kRandom;
+  const PlannedUnits once = units_of(config);
+  config.calibration.sweeps = 3;
+  const PlannedUnits units = units_of(config);
+  ASSERT_EQ(units.earlier.size(), 2U);
+  EXPECT_EQ(changed(once.encode, units.first_sweep().encode), "...");
+  EXPECT_EQ(changed(once.learn, units.learn), "...");
+  EXPECT_EQ(units.first_sweep().encode[0].file, once.encode[0].file);
+  EXPECT_EQ(changed(units.earlier[0].capture, units.earlier[1].capture), ".xx")
+      << "embeddings are not quantized";
+  EXPECT_EQ(changed(units.earlier[1].encode, units.encode), "xxx") << "one codebook for the model";
+  for (const Unit& unit : units.encode) {
+    EXPECT_NE(unit.records, units.earlier[1].encode[0].records);
+  }
+}
+
 TEST(Fingerprints, TransformRedoesFromBinarizeOn) {
   PipelineConfig other = base_config();
   EXPECT_TRUE(units_of(other).learn.empty());

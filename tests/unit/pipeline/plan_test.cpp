@@ -65,6 +65,22 @@ TEST(Plan, TextAndJsonNameEveryStage) {
   }
 }
 
+TEST(Plan, SweepsRepeatTheQuantization) {
+  PipelineConfig config = row_config();
+  const ModelConfig model = parse_model_config(kLlama7b, "test");
+  const Plan once = make_plan(config, model, 8);
+  config.calibration.sweeps = 3;
+  const Plan plan = make_plan(config, model, 8);
+  ASSERT_EQ(plan.stages.size(), once.stages.size());
+  EXPECT_EQ(plan.stages[1].units, 32U + 2 * 31) << "block 0 has the same input in every sweep";
+  EXPECT_EQ(plan.activation_bytes, once.activation_bytes / 32 * (32 + 2 * 31));
+  for (const std::size_t stage : {2U, 3U, 4U}) {
+    EXPECT_EQ(plan.stages[stage].units, 3 * once.stages[stage].units);
+    EXPECT_EQ(plan.stages[stage].bytes_written, 3 * once.stages[stage].bytes_written);
+  }
+  EXPECT_EQ(plan.bits.stored, once.bits.stored);
+}
+
 TEST(Plan, RefinementAddsAStageAndNoStoredBit) {
   PipelineConfig config = row_config();
   const ModelConfig model = parse_model_config(kLlama7b, "test");
