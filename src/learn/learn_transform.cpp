@@ -39,13 +39,13 @@ class Learning {
   [[nodiscard]] const BlockForward& original() const { return original_; }
 
   /// @return the auxiliary losses at the last step
-  SignLosses train_epoch(int epoch, TrainingState& state) {
+  std::optional<SignLosses> train_epoch(int epoch, TrainingState& state) {
     const std::vector<std::size_t> order =
         shuffled(split_sequences(problem_.sequences).training, problem_.seed, epoch);
     const auto batch = static_cast<std::size_t>(schedule_.batch);
     const auto steps = static_cast<std::int64_t>(ceil_div(order.size(), batch));
     const SequenceStream stream = problem_.open(order);
-    SignLosses signs;
+    std::optional<SignLosses> signs;
     bool grouped = false;
     for (std::size_t first = 0; first < order.size(); first += batch) {
       const std::int64_t step = epoch * steps + static_cast<std::int64_t>(first / batch);
@@ -60,10 +60,10 @@ class Learning {
 
  private:
   /// @param grouped whether this epoch's groups are known
-  SignLosses take_step(const SequenceStream& stream, std::size_t sequences, double share,
-                       bool& grouped, TrainingState& state) {
+  std::optional<SignLosses> take_step(const SequenceStream& stream, std::size_t sequences,
+                                      double share, bool& grouped, TrainingState& state) {
     std::vector<float> gradient(block_.size());
-    SignLosses signs;
+    std::optional<SignLosses> signs;
     try {
       block_.set(state.change, false);
       if (!grouped) {
@@ -79,8 +79,8 @@ class Learning {
     return signs;
   }
 
-  SignLosses add_gradient(const SequenceStream& stream, std::size_t sequences,
-                          std::span<float> sums) {
+  std::optional<SignLosses> add_gradient(const SequenceStream& stream, std::size_t sequences,
+                                         std::span<float> sums) {
     BlockWeights weights = block_.effective();
     BlockWeights by_weight = zeros_like(weights);
     constexpr LinearMask kAll = {true, true, true, true, true, true, true};
@@ -95,8 +95,10 @@ class Learning {
     }
     block_.add_gradient(by_weight, sums);
     const bool auxiliary = params_.similarity > 0 || params_.balance > 0;
-    return auxiliary ? block_.add_sign_gradient(problem_.vector_length, params_, sums)
-                     : SignLosses{};
+    if (!auxiliary) {
+      return std::nullopt;
+    }
+    return block_.add_sign_gradient(problem_.vector_length, params_, sums);
   }
 
   const LearnProblem& problem_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "learn/transformed_block.hpp"
@@ -24,9 +25,10 @@ struct LearnProblem {
 
 /// After an epoch.
 struct LearnProgress {
-  int epoch = 0;        ///< from 1
-  double error = 0;     ///< held out, as `relative_block_error`, factors as stored
-  SignLosses signs;     ///< before weighting, at the epoch's last step
+  int epoch = 0;     ///< from 1
+  double error = 0;  ///< held out, as `relative_block_error`, factors as stored
+  /// Before weighting, at the epoch's last step; none where neither has a weight.
+  std::optional<SignLosses> signs;
   double distance = 0;  ///< Frobenius distance of the factors from their start
 };
 

@@ -10,6 +10,12 @@
 #include "pipeline/progress.hpp"
 
 namespace btc {
+namespace {
+
+/// In place of a note: the unit was left before its end.
+constexpr const char* kLeft = "left";
+
+}  // namespace
 
 std::vector<std::size_t> StageRunner::unfinished(const std::vector<Unit>& units) const {
   std::string text;
@@ -41,7 +47,8 @@ std::size_t StageRunner::run(const std::vector<Unit>& units,
   Progress progress(stage, units.size(), units.size() - todo.size(), comm_.rank() == 0);
   std::vector<UnitFailure> failures;
   double longest = 0;
-  std::string note;  // of the unit this rank finished last
+  bool left = false;  // a unit before its end
+  std::string note;   // of the unit this rank finished last
   const auto compute = [&](int index) {
     const Unit& unit = units[static_cast<std::size_t>(index)];
     const auto failed = [&](const char* reason, bool user_error) {
@@ -57,6 +64,9 @@ std::size_t StageRunner::run(const std::vector<Unit>& units,
       longest = std::max(longest, result.seconds);
       store_.record(unit, result);
       note = result.note;
+    } catch (const Stopped&) {
+      left = true;
+      note = kLeft;
     } catch (const UserError& error) {
       failed(error.what(), true);
     } catch (const std::exception& error) {
@@ -65,17 +75,25 @@ std::size_t StageRunner::run(const std::vector<Unit>& units,
   };
   const QueueReports reports = {[&](int /*index*/) { return note; },
                                 [&](int index, const std::string& text) {
-                                  progress.finished(units[static_cast<std::size_t>(index)].name,
-                                                    text);
+                                  if (text != kLeft) {
+                                    progress.finished(units[static_cast<std::size_t>(index)].name,
+                                                      text);
+                                  }
                                 }};
-  const auto stop = [&] { return !failures.empty() || stop_.requested(longest); };
+  const auto stop = [&] { return !failures.empty() || left || stop_.requested(longest); };
   const QueueOutcome outcome =
       run_queue(comm_, std::vector<int>(todo.begin(), todo.end()), compute, stop, reports);
   agree_on_failures(comm_, stage, failures);
-  if (outcome.stopped) {
+  if (comm_.all_reduce_max(outcome.stopped || left ? 1 : 0) != 0) {
     throw Stopped();
   }
   return todo.size();
+}
+
+void StageRunner::leave_point(double next_seconds) {
+  if (stop_.requested(next_seconds)) {
+    throw Stopped();
+  }
 }
 
 void StageRunner::stop_point(double longest_unit_seconds) {

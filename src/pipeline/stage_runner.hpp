@@ -31,7 +31,7 @@ class StageRunner {
   /// Computes the unfinished units of one stage, each on some rank, dealt as ranks become free.
   /// Collective. After a failure no further unit is begun.
   /// @param work makes the file of units[i] (under its final name, atomically) and describes it;
-  ///        runs on one rank, without collective calls
+  ///        runs on one rank, without collective calls; may end with `leave_point`
   /// @return how many units were computed
   /// @throws StageFailed on every rank if any unit failed, Stopped on every rank after a stop
   std::size_t run(const std::vector<Unit>& units,
@@ -39,6 +39,11 @@ class StageRunner {
 
   /// Throws Stopped on every rank if any has a stop request. Collective; for lockstep stages.
   void stop_point(double longest_unit_seconds = 0);
+
+  /// Inside the work on a long unit, once it can go on from a file: throws Stopped, which ends this
+  /// rank's work and then the stage, if this rank has a stop request.
+  /// @param next_seconds until the next such point
+  void leave_point(double next_seconds);
 
   [[nodiscard]] const Communicator& comm() const { return comm_; }
   [[nodiscard]] const UnitStore& store() const { return store_; }

@@ -74,7 +74,13 @@ std::optional<TrainingState> left_state(const Unit& unit, std::size_t size) {
   }
 }
 
-LearnedUnit learn_block(const UnitStore& store, const PlannedUnits& units,
+/// Nothing where neither loss is used.
+std::string describe(const std::optional<SignLosses>& signs) {
+  return signs ? fmt::format(", L_sim {:.4f}, L_bal {:.2e}", signs->similarity, signs->balance)
+               : std::string();
+}
+
+LearnedUnit learn_block(StageRunner& runner, const PlannedUnits& units,
                         const PipelineConfig& config, const IdentifiedModel& original,
                         std::size_t number, std::uint64_t seed) {
   const Unit& unit = units.learn[number];
@@ -84,7 +90,7 @@ LearnedUnit learn_block(const UnitStore& store, const PlannedUnits& units,
                                 ? panel_width(config.binarize, config.codebook)
                                 : 0;
   TransformedBlock block(model, weights, config.transform, config.binarize, panel, seed);
-  const OpenSequences open = stored_inputs(store, units.capture[number]);
+  const OpenSequences open = stored_inputs(runner.store(), units.capture[number]);
   const LearnProblem problem{
       .model = model,
       .original = weights,
@@ -102,18 +108,20 @@ LearnedUnit learn_block(const UnitStore& store, const PlannedUnits& units,
     log_info(fmt::format("learn {}: goes on after epoch {} of {}", unit.name, done, epochs));
   }
   const Timer timer;
-  learn_transform(
-      problem, schedule, config.transform, block, state,
-      [&](const LearnProgress& progress, const TrainingState& present) {
-        write_training_state(training_path(unit), present, unit.fingerprint);
-        const double each = timer.seconds() / (progress.epoch - done);
-        log_info(fmt::format(
-            "learn {}: epoch {} of {}, held-out error {:.4f}, best {:.4f}, L_sim {:.4f}, "
-            "L_bal {:.2e}, |P - P0| {:.4f}, eta {}",
-            unit.name, progress.epoch, epochs, progress.error, present.best_loss,
-            progress.signs.similarity, progress.signs.balance, progress.distance,
-            format_duration(each * (epochs - progress.epoch))));
-      });
+  learn_transform(problem, schedule, config.transform, block, state,
+                  [&](const LearnProgress& progress, const TrainingState& present) {
+                    write_training_state(training_path(unit), present, unit.fingerprint);
+                    const double each = timer.seconds() / (progress.epoch - done);
+                    log_info(fmt::format(
+                        "learn {}: epoch {} of {}, held-out error {:.4f}, best {:.4f}{}, "
+                        "|P - P0| {:.4f}, eta {}",
+                        unit.name, progress.epoch, epochs, progress.error, present.best_loss,
+                        describe(progress.signs), progress.distance,
+                        format_duration(each * (epochs - progress.epoch))));
+                    if (progress.epoch < epochs) {
+                      runner.leave_point(each);
+                    }
+                  });
   std::string note = fmt::format("best error {:.4f} (epoch {})", state.best_loss, state.best_epoch);
   if (state.recoveries > 0) {
     note += fmt::format(", {} steps not finite", state.recoveries);
@@ -130,7 +138,7 @@ std::size_t learn_transforms(StageRunner& runner, const PlannedUnits& units,
     const std::uint64_t seed = derive_seed(config.run.seed, "transform", b);
     LearnedUnit made;
     if (learns(config.transform)) {
-      made = learn_block(runner.store(), units, config, original, b, seed);
+      made = learn_block(runner, units, config, original, b, seed);
     } else {
       made = {random_transform(original.config(), config.transform, seed),
               "random, nothing is learned"};

@@ -12,7 +12,7 @@
 namespace btc {
 
 /// One unit per block. A block that learns leaves its state behind after every epoch, from which it
-/// goes on. @return how many were made
+/// goes on; a stop need not wait for more than an epoch. @return how many were made
 std::size_t learn_transforms(StageRunner& runner, const PlannedUnits& units,
                              const PipelineConfig& config, const IdentifiedModel& original);
 

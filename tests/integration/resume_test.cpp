@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
+#include <csignal>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -259,7 +260,7 @@ TEST_F(Resume, AnotherCalibrationHasItsOwnShare) {
   }
 }
 
-/// Killed once a block has finished an epoch, and given a damaged state the next time.
+/// Killed, and stopped, once a block has finished an epoch; given a damaged state another time.
 TEST(ResumeLearning, GoesOnAfterTheLastEpoch) {
   const ToyBench bench("resume-learning", {.blocks = 1});
   const ToySettings settings = {
@@ -286,6 +287,21 @@ TEST(ResumeLearning, GoesOnAfterTheLastEpoch) {
   EXPECT_THAT(second.text(), HasSubstr("goes on after epoch"));
   EXPECT_EQ(hashes_below(bench.run_dir("killed") / "model"), expected);
   EXPECT_FALSE(std::filesystem::exists(state));
+
+  bench.configure("stopped", settings);
+  const auto stopped_state = bench.run_dir("stopped") / "transforms/block-00000.training.h5";
+  Process process(bench.command("stopped", 1));
+  while (process.running() && !std::filesystem::exists(stopped_state)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  process.signal(SIGUSR1);
+  const ProcessResult stopped = process.wait();
+  EXPECT_EQ(stopped.exit_code, 85) << stopped.text();
+  EXPECT_TRUE(std::filesystem::exists(stopped_state)) << "the block went on to its end";
+  const ProcessResult later = bench.start("stopped", 1);
+  ASSERT_EQ(later.exit_code, 0) << later.text();
+  EXPECT_THAT(later.text(), HasSubstr("goes on after epoch"));
+  EXPECT_EQ(hashes_below(bench.run_dir("stopped") / "model"), expected);
 
   std::filesystem::remove(bench.run_dir("killed") / "transforms/block-00000.h5");
   write_bytes(state, "no state");

@@ -169,7 +169,7 @@ TEST_F(LearnTransform, SimilarityDrawsSignPatternsTogether) {
     TrainingState state = begin(trained);
     double last = 0;
     learn(trained, state, [&](const LearnProgress& progress, const TrainingState&) {
-      last = progress.signs.similarity;
+      last = progress.signs.value().similarity;
     });
     return last;
   };
