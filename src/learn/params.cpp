@@ -25,9 +25,15 @@ void check_learned(const TransformParams& p, const BinarizeParams& binarize,
 LearnSchedule schedule_of(const TransformParams& params) {
   LearnSchedule schedule;
   if (params.kind == TransformKind::kBtcPaper) {
-    schedule = {.epochs = 30, .learning_rate = 1e-4, .batch = 16, .most_steps = 30, .patience = 10};
+    schedule = {.epochs = 30,
+                .learning_rate = 1e-4,
+                .batch = 16,
+                .most_steps = 30,
+                .patience = 10,
+                .sign_start = 1e-3};
   } else {
-    schedule = {.epochs = 15, .learning_rate = 5e-3, .batch = 4, .cosine = true};
+    schedule = {
+        .epochs = 15, .learning_rate = 5e-3, .batch = 4, .cosine = true, .sign_start = 0.02};
   }
   if (params.epochs) {
     schedule.epochs = narrow<int>(*params.epochs);
@@ -37,6 +43,7 @@ LearnSchedule schedule_of(const TransformParams& params) {
   if (params.batch) {
     schedule.batch = narrow<int>(*params.batch);
   }
+  schedule.sign_start = params.sign_start.value_or(schedule.sign_start);
   return schedule;
 }
 
@@ -54,10 +61,11 @@ void check_params(const TransformParams& transform, const BinarizeParams& binari
   }
   BTC_REQUIRE(ConfigError,
               !transform.epochs && !transform.learning_rate && !transform.batch &&
-                  transform.start == defaults.start && transform.similarity == 0 &&
-                  transform.balance == 0 && transform.eigenvalues == defaults.eigenvalues,
-              "transform: start, epochs, learning_rate, batch, similarity, balance and eigenvalues "
-              "expect kind btc_paper or flatquant");
+                  !transform.sign_start && transform.start == defaults.start &&
+                  transform.similarity == 0 && transform.balance == 0 &&
+                  transform.eigenvalues == defaults.eigenvalues,
+              "transform: start, epochs, learning_rate, batch, sign_start, similarity, balance and "
+              "eigenvalues expect kind btc_paper or flatquant");
 }
 
 }  // namespace btc

@@ -30,6 +30,8 @@ struct TransformParams {
   std::optional<std::int64_t> epochs;            ///< passes over the calibration sequences
   std::optional<double> learning_rate;           ///< first step of factors and latent signs
   std::optional<std::int64_t> batch;             ///< sequences per step
+  /// Distance of a latent sign from zero at the start: what it must move before its sign flips.
+  std::optional<double> sign_start;
   double similarity = 0;  ///< lambda_1 of L_sim, which draws the sign patterns together
   double balance = 0;     ///< lambda_2 of L_bal, which keeps the mean sign near zero
   int eigenvalues = 4;    ///< K of L_sim, below the vector length
@@ -48,9 +50,11 @@ struct LearnSchedule {
   bool cosine = false;  ///< the rate falls to zero; else it stays
   int most_steps = 0;   ///< 0: no limit
   int patience = 0;     ///< epochs without a better one before it ends, 0: no limit
+  double sign_start = 0;
 };
-/// BTC-LLM: Adam at 1e-4, at most 30 steps of 16 sequences, patience 10. FlatQuant: 5e-3, 15 epochs
-/// of 4 sequences, cosine. @pre learns(params)
+/// BTC-LLM: Adam at 1e-4, at most 30 steps of 16 sequences, patience 10; it gives the signs "a
+/// larger learning rate", here a start so near zero that those steps can flip them. FlatQuant:
+/// 5e-3, 15 epochs of 4 sequences, cosine. @pre learns(params)
 LearnSchedule schedule_of(const TransformParams& params);
 
 /// Checks the settings against each other. @throws ConfigError naming the key and what is allowed

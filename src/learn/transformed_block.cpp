@@ -11,9 +11,6 @@
 namespace btc {
 namespace {
 
-/// Small enough that a latent sign can cross zero, far enough for it to be a decision.
-constexpr float kLatentStart = 0.02F;
-
 Matrix<double> start_factor(TransformStart start, std::size_t size, std::uint64_t seed) {
   if (start == TransformStart::kHaar) {
     return random_orthogonal(size, seed);
@@ -85,10 +82,11 @@ void TransformedBlock::add_start(const ModelConfig& model, SharedInput input, st
   layout.repeat = input == SharedInput::kO ? shared_by_ : 1;
   layout.latent = a * b / layout.repeat;
   layout.signs = start_.size();
+  const auto latent = static_cast<float>(schedule_of(params_).sign_start);
   Rng rng(seed_of(0));
   for (std::size_t i = 0; i < layout.latent; ++i) {
     const bool minus = params_.signs && params_.start == TransformStart::kHaar && rng.below(2) == 0;
-    start_.push_back(minus ? -kLatentStart : kLatentStart);
+    start_.push_back(minus ? -latent : latent);
   }
   const TransformStart start = params_.factors ? params_.start : TransformStart::kIdentity;
   const auto append = [&](const Matrix<double>& factor) {

@@ -18,15 +18,18 @@ TEST(LearnParams, ScheduleOfEachKind) {
   EXPECT_DOUBLE_EQ(schedule_of(params).learning_rate, 1e-4);
   EXPECT_EQ(schedule_of(params).batch, 16);
   EXPECT_EQ(schedule_of(params).patience, 10);
+  EXPECT_LT(schedule_of(params).sign_start, 1e-4 * 30) << "the steps can flip a sign";
   params.kind = TransformKind::kFlatQuant;
   EXPECT_EQ(schedule_of(params).epochs, 15);
   EXPECT_TRUE(schedule_of(params).cosine);
   params.epochs = 2;
   params.learning_rate = 0.01;
   params.batch = 7;
+  params.sign_start = 0.1;
   EXPECT_EQ(schedule_of(params).epochs, 2);
   EXPECT_DOUBLE_EQ(schedule_of(params).learning_rate, 0.01);
   EXPECT_EQ(schedule_of(params).batch, 7);
+  EXPECT_DOUBLE_EQ(schedule_of(params).sign_start, 0.1);
 }
 
 void expect_refused(const std::function<void(TransformParams&, BinarizeParams&)>& change,

@@ -59,6 +59,19 @@ class TransformedBlockOf : public ::testing::TestWithParam<std::string> {
   BinarizeParams binarize_;
 };
 
+TEST_P(TransformedBlockOf, SignsFlipBeyondTheirStart) {
+  params_.start = TransformStart::kIdentity;
+  params_.factors = false;
+  params_.sign_start = 0.25;
+  TransformedBlock trained = block();
+  for (const float change : {-0.21F, -0.29F}) {
+    trained.set(std::vector<float>(trained.size(), change), false);
+    for (const InputTransform& own : trained.transform()) {
+      EXPECT_THAT(own.sign, ::testing::Each(change < -0.25F ? -1.0F : 1.0F));
+    }
+  }
+}
+
 // What training sees is what the merged, transformed and quantized block computes.
 TEST_P(TransformedBlockOf, EffectiveWeightsAreTheQuantizedBlock) {
   TransformedBlock trained = block();
