@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a sweep and makes its tables: expands FILE, runs every configuration that is not finished, and
-# writes results/tables/NAME.{md,csv,svg}. Start it again after any stop; it goes on.
+# writes results/tables/NAME.{md,csv,svg}, NAME_small where the model is small. Start it again after
+# any stop; it goes on.
 #   tools/sweep.sh FILE [RANKS [ARGUMENTS OF btc_pipeline]]
 # BTC_BIN, RUNS, TABLES: directories of the programs, of the runs and of the tables; default
 # build/release/bin, runs and results/tables.

@@ -18,7 +18,7 @@ TEST(SweepScript, RunsWhatIsMissingAndMakesTables) {
   const ToyBench bench("sweep", {.blocks = 2});
   bench.configure("base", {.evaluate = "{perplexity: [{name: toy, source: ids, path: TEXT, "
                                        "window: 32}]}"});
-  const auto file = bench.root() / "small.yaml";
+  const auto file = bench.root() / "rates.yaml";
   const auto write_sweep = [&](const std::string& last_method) {
     write_text_file(file, concat("title: A small sweep\nbase: ", bench.config("base").string(),
                                  "\nruns:\n"
@@ -37,18 +37,18 @@ TEST(SweepScript, RunsWhatIsMissingAndMakesTables) {
   write_sweep("200");
   const ProcessResult first = run();
   ASSERT_EQ(first.exit_code, 0) << first.text();
-  const std::string table = read_text_file(bench.root() / "tables/small.md");
+  const std::string table = read_text_file(bench.root() / "tables/rates_small.md");
   EXPECT_THAT(table, AllOf(HasSubstr("# A small sweep"), HasSubstr("| half | 0.5000 |"),
                            HasSubstr("| signs | 1.0000 |"), HasSubstr("| 5.0 (Table 9) |"),
                            HasSubstr("A small model"), Not(HasSubstr("not finished"))));
-  EXPECT_TRUE(std::filesystem::exists(bench.root() / "tables/small.svg"));
-  EXPECT_FALSE(std::filesystem::exists(bench.root() / "runs/small/01_half/activations"))
+  EXPECT_TRUE(std::filesystem::exists(bench.root() / "tables/rates_small.svg"));
+  EXPECT_FALSE(std::filesystem::exists(bench.root() / "runs/rates/01_half/activations"))
       << "the activations are shared";
 
   const ProcessResult again = run();
   EXPECT_EQ(again.exit_code, 0) << again.text();
   EXPECT_THAT(again.text(), Not(HasSubstr("units to do")));
-  EXPECT_EQ(read_text_file(bench.root() / "tables/small.md"), table);
+  EXPECT_EQ(read_text_file(bench.root() / "tables/rates_small.md"), table);
 
   write_sweep("many");
   const ProcessResult wrong = run();

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -64,6 +65,13 @@ SweepRow read_row(const fs::path& directory, const json& run,
   return row;
 }
 
+/// Figures of a small model are kept apart by their name too.
+std::string name_of(const SweepTable& table, const std::string& out) {
+  const bool small = std::ranges::any_of(
+      table.rows, [](const SweepRow& row) { return row.report && is_toy(*row.report); });
+  return small ? out + "_small" : out;
+}
+
 void write_tables(const TablesOptions& options) {
   const fs::path file = fs::path(options.sweep) / kSweepFile;
   std::optional<ModelConfig> shapes;
@@ -81,11 +89,12 @@ void write_tables(const TablesOptions& options) {
   } catch (const json::exception& error) {
     BTC_THROW(FormatError, file.string(), ": expected what `btc sweep` writes: ", error.what());
   }
-  write_text_file(options.out + ".md", sweep_markdown(table));
-  write_text_file(options.out + ".csv", sweep_csv(table));
+  const std::string out = name_of(table, options.out);
+  write_text_file(out + ".md", sweep_markdown(table));
+  write_text_file(out + ".csv", sweep_csv(table));
   const std::string plot = sweep_plot(table);
   if (!plot.empty()) {
-    write_text_file(options.out + ".svg", plot);
+    write_text_file(out + ".svg", plot);
   }
   std::cout << sweep_markdown(table);
 }
@@ -104,7 +113,9 @@ void add_sweep(CLI::App& app) {
 
 void add_tables(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "tables", "put the results of a sweep's runs side by side: OUT.md, OUT.csv, OUT.svg");
+      "tables",
+      "put the results of a sweep's runs side by side: OUT.md, OUT.csv, OUT.svg; those of a small "
+      "model in OUT_small.*");
   const auto options = std::make_shared<TablesOptions>();
   command->add_option("sweep", options->sweep, "the directory that `btc sweep` wrote")->required();
   command->add_option("--out", options->out, "files to write, without their endings")->required();
