@@ -81,21 +81,9 @@ class Learning {
 
   std::optional<SignLosses> add_gradient(const SequenceStream& stream, std::size_t sequences,
                                          std::span<float> sums) {
-    BlockWeights weights = block_.effective();
-    BlockWeights by_weight = zeros_like(weights);
-    constexpr LinearMask kAll = {true, true, true, true, true, true, true};
-    BlockBackward present(problem_.model, std::move(weights), kAll);
-    double error = 0;
-    for (std::size_t s = 0; s < sequences; ++s) {
-      error += add_error_gradient(original_, present, stream(), by_weight);
-    }
-    const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);  // of the logarithm
-    for (Matrix<float>& own : by_weight.linear) {
-      std::for_each(own.values().begin(), own.values().end(), [&](float& g) { g *= scale; });
-    }
-    block_.add_gradient(by_weight, sums);
-    const bool auxiliary = params_.similarity > 0 || params_.balance > 0;
-    if (!auxiliary) {
+    block_.add_gradient(
+        log_error_gradient(problem_.model, original_, block_.effective(), stream, sequences), sums);
+    if (params_.similarity == 0 && params_.balance == 0) {
       return std::nullopt;
     }
     return block_.add_sign_gradient(problem_.vector_length, params_, sums);

@@ -222,7 +222,8 @@ TrainingState state_after(std::size_t count, const StageRunner& runner, const Pl
   TrainingState state;
   const Unit& unit = units.distill_epochs.at(count - 1);
   agree(runner.comm(), "distill", [&] {
-    state = runner.store().read_hashed(unit, [&] { return read_training_state(unit.file); });
+    state = runner.store().read_hashed(
+        unit, [&] { return read_training_state(unit.file, unit.fingerprint); });
   });
   return state;
 }

@@ -65,12 +65,18 @@ Unit sequences_unit(const PipelineConfig& config, const RunPaths& paths,
           make_fingerprint("sequences", kSequencesVersion, parts)};
 }
 
-std::vector<Unit> capture_units(const PipelineConfig& config, const RunPaths& paths,
-                                const SourceIdentity& identity, const Unit& sequences) {
-  std::vector<Unit> units;
+/// What the inputs of all blocks depend on, in every sweep.
+Parts capture_parts(const PipelineConfig& config, const SourceIdentity& identity) {
   Parts parts = options_of(config, {"compute.threads_per_rank"});
   parts["math"] = math_mode();
   parts["config"] = identity.config_sha256;
+  return parts;
+}
+
+std::vector<Unit> capture_units(const PipelineConfig& config, const RunPaths& paths,
+                                const SourceIdentity& identity, const Unit& sequences) {
+  std::vector<Unit> units;
+  Parts parts = capture_parts(config, identity);
   parts["input"] = sequences.fingerprint;
   parts["weights"] = identity.outer;
   for (std::size_t b = 0; b < identity.blocks.size(); ++b) {
@@ -197,9 +203,7 @@ PlannedUnits next_sweep(const PipelineConfig& config, const RunPaths& paths,
   units.shared = before.shared;
   units.learn = before.learn;
   units.capture = {before.capture.front()};  // embeddings are not quantized
-  Parts parts = options_of(config, {"compute.threads_per_rank"});
-  parts["math"] = math_mode();
-  parts["config"] = identity.config_sha256;
+  Parts parts = capture_parts(config, identity);
   for (std::size_t b = 1; b < before.capture.size(); ++b) {
     const int block = static_cast<int>(b);
     parts["input"] = units.capture.back().fingerprint;

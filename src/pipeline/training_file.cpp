@@ -27,8 +27,11 @@ void write_training_state(const std::filesystem::path& path, const TrainingState
   file.commit();
 }
 
-TrainingState read_training_state(const std::filesystem::path& path) {
+TrainingState read_training_state(const std::filesystem::path& path,
+                                  const std::string& fingerprint) {
   const Hdf5File file = open_stage_file(path, kKind);
+  BTC_REQUIRE(FormatError, file.text_attribute("/", "fingerprint") == fingerprint, path.string(),
+              ": made from other settings or inputs");
   TrainingState state;
   state.change = file.read<float>("/change");
   state.best = file.read<float>("/best");
@@ -48,14 +51,6 @@ TrainingState read_training_state(const std::filesystem::path& path) {
   state.rate = file.real_attribute("/", "rate");
   state.recoveries = narrow<int>(file.int_attribute("/", "recoveries"));
   return state;
-}
-
-TrainingState read_training_state(const std::filesystem::path& path,
-                                  const std::string& fingerprint) {
-  const std::string found = Hdf5File::open(path).text_attribute("/", "fingerprint");
-  BTC_REQUIRE(FormatError, found == fingerprint, path.string(),
-              ": made from other settings or inputs");
-  return read_training_state(path);
 }
 
 }  // namespace btc

@@ -11,9 +11,7 @@ namespace btc {
 
 void write_training_state(const std::filesystem::path& path, const TrainingState& state,
                           const std::string& fingerprint);
-/// @throws FormatError if the file is damaged
-TrainingState read_training_state(const std::filesystem::path& path);
-/// The same, of this fingerprint. @throws FormatError if it has another one
+/// @throws FormatError if the file is damaged or has another fingerprint
 TrainingState read_training_state(const std::filesystem::path& path,
                                   const std::string& fingerprint);
 

@@ -1,5 +1,7 @@
 #include "refine/block_loss.hpp"
 
+#include <algorithm>
+
 namespace btc {
 namespace {
 
@@ -37,6 +39,23 @@ double add_error_gradient(const BlockForward& original, BlockBackward& present,
   }
   present.backward(difference.view(), sums);
   return error;
+}
+
+BlockWeights log_error_gradient(const ModelConfig& model, const BlockForward& original,
+                                const BlockWeights& weights, const SequenceStream& stream,
+                                std::size_t sequences) {
+  constexpr LinearMask kAll = {true, true, true, true, true, true, true};
+  BlockWeights sums = zeros_like(weights);
+  BlockBackward present(model, weights, kAll);
+  double error = 0;
+  for (std::size_t s = 0; s < sequences; ++s) {
+    error += add_error_gradient(original, present, stream(), sums);
+  }
+  const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);
+  for (Matrix<float>& own : sums.linear) {
+    std::for_each(own.values().begin(), own.values().end(), [&](float& g) { g *= scale; });
+  }
+  return sums;
 }
 
 }  // namespace btc

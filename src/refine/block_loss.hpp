@@ -26,4 +26,10 @@ double relative_block_error(const BlockForward& original, const BlockForward& pr
 double add_error_gradient(const BlockForward& original, BlockBackward& present,
                           const Matrix<float>& input, BlockWeights& sums);
 
+/// Gradient for the Linears of the logarithm of the squared error on the next `sequences`.
+/// @param weights of the block, all Linears dense. @return those of norms and biases mean nothing
+BlockWeights log_error_gradient(const ModelConfig& model, const BlockForward& original,
+                                const BlockWeights& weights, const SequenceStream& stream,
+                                std::size_t sequences);
+
 }  // namespace btc

@@ -85,19 +85,10 @@ class DenseTraining {
 
   /// @param share of both learning rates
   void take_step(const SequenceStream& stream, std::size_t sequences, double share) {
-    constexpr LinearMask kAll = {true, true, true, true, true, true, true};
     scaled_.set(present_.change);
     decode();
-    BlockWeights sums = zeros_like(present_.weights);
-    BlockBackward block(config_, present_.weights, kAll);
-    double error = 0;
-    for (std::size_t s = 0; s < sequences; ++s) {
-      error += add_error_gradient(original_, block, stream(), sums);
-    }
-    const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);  // of the logarithm
-    for (Matrix<float>& sum : sums.linear) {
-      std::for_each(sum.values().begin(), sum.values().end(), [&](float& g) { g *= scale; });
-    }
+    const BlockWeights sums =
+        log_error_gradient(config_, original_, present_.weights, stream, sequences);
     for (std::size_t i = 0; i < dense_.size(); ++i) {
       if (dense_.at(i)) {
         adam_step(present_.weights.linear.at(i).values(), sums.linear.at(i).values(),

@@ -76,6 +76,15 @@ std::vector<Case> cases_with_groups() {
   };
 }
 
+/// Heads share keys and values, and are wider than hidden / heads.
+const ToyModel kWideHeads = {.family = "qwen2",
+                             .hidden = 48,
+                             .intermediate = 70,
+                             .blocks = 2,
+                             .heads = 6,
+                             .kv_heads = 2,
+                             .head_dim = 16};
+
 std::vector<Case> other_cases() {
   return {
       {.name = "one_block_three_split_points",
@@ -98,13 +107,7 @@ std::vector<Case> other_cases() {
        .settings = {.binarize = "{split_points: 1, salient: fraction, salient_fraction: 0.1}",
                     .codebook = "{codec: linear_20_16, vector_length: 20}"}},
       {.name = "random_transform_qwen2_trained",
-       .toy = {.family = "qwen2",
-               .hidden = 48,
-               .intermediate = 70,
-               .blocks = 2,
-               .heads = 6,
-               .kv_heads = 2,
-               .head_dim = 16},
+       .toy = kWideHeads,
        .settings = {.binarize = "{salient: none}",
                     .codebook = "{vector_length: 8, target_bits: 0.7, scope: model}",
                     .transform = "{kind: random}",
@@ -112,13 +115,7 @@ std::vector<Case> other_cases() {
                         "{dense_epochs: 1, block_epochs: 1, kd_epochs: 1, kd_sign_learning_rate: "
                         "0.001, batch: 3}"}},
       {.name = "learned_transform",
-       .toy = {.family = "qwen2",
-               .hidden = 48,
-               .intermediate = 70,
-               .blocks = 2,
-               .heads = 6,
-               .kv_heads = 2,
-               .head_dim = 16},
+       .toy = kWideHeads,
        .settings = {.binarize = "{split_points: 1}",
                     .codebook = "{vector_length: 8, target_bits: 0.7, scope: model}",
                     .transform = "{kind: flatquant, epochs: 2, batch: 3, similarity: 0.1, "
