@@ -267,7 +267,6 @@ class LinearWriter {
     if (rice.bytes.size() + length_bytes + 1 >= plain || (!one_stream && *longest > kLongestRow)) {
       return false;
     }
-    store_.add_bytes(name_ + ".group_map_rice", {1}, {static_cast<std::uint8_t>(rice.parameter)});
     if (!one_stream) {
       std::vector<std::uint8_t> lengths;
       for (const std::size_t bytes : rice.row_bytes) {
@@ -277,8 +276,10 @@ class LinearWriter {
       store_.add_bytes(name_ + ".group_map_row_bytes", {narrow<std::int64_t>(layout_.rows), 2},
                        std::move(lengths));
     }
-    const auto size = narrow<std::int64_t>(rice.bytes.size());
-    store_.add_bytes(name_ + ".group_map", {size}, std::move(rice.bytes));
+    std::vector<std::uint8_t> stream = std::move(rice.bytes);
+    stream.insert(stream.begin(), static_cast<std::uint8_t>(rice.parameter));
+    const auto size = narrow<std::int64_t>(stream.size());
+    store_.add_bytes(name_ + ".group_map", {size}, std::move(stream));
     return true;
   }
 

@@ -58,6 +58,10 @@ class TensorReader {
     return tensor;
   }
 
+  [[nodiscard]] std::size_t dimensions(const char* field, DType dtype) const {
+    return of_type(field, dtype).shape.size();
+  }
+
   /// Length of a tensor of one dimension.
   [[nodiscard]] std::int64_t extent(const char* field, DType dtype) const {
     const TensorView& tensor = of_type(field, dtype);
@@ -366,10 +370,7 @@ class LinearReader {
       reader_.refuse("group_map", "the format has one group");
       return;
     }
-    const bool rice = reader_.has("group_map_rice");
-    if (rice && !format_.rice_group_map) {
-      reader_.refuse("group_map_rice", "the format has no Rice-coded maps");
-    }
+    const bool rice = format_.rice_group_map && reader_.dimensions("group_map", DType::kU8) == 1;
     const Matrix<std::uint8_t> map =
         rice ? read_rice(layout, kept.size()) : read_plain(layout, layout.map_entries());
     linear_.group = Matrix<std::uint8_t>(layout.rows, layout.cols, kSalientGroup);
@@ -385,25 +386,27 @@ class LinearReader {
   }
 
   Matrix<std::uint8_t> read_plain(const LinearLayout& layout, std::size_t entries) {
-    reader_.refuse("group_map_row_bytes", "group_map_rice is not");
+    reader_.refuse("group_map_row_bytes", "the map is not Rice-coded");
     const TensorView& tensor = reader_.at("group_map", DType::kU8, layout.group_map_shape());
     return decode_group_map(tensor.bytes, layout.rows, entries, layout.groups,
                             reader_.origin(tensor));
   }
 
   Matrix<std::uint8_t> read_rice(const LinearLayout& layout, std::size_t entries) {
-    const TensorView& parameter = reader_.at("group_map_rice", DType::kU8, {1});
-    const auto k = std::to_integer<std::size_t>(parameter.bytes[0]);
-    if (k > kMaxRiceParameter) {
-      reader_.origin(parameter).fail(0, "Rice parameter ", k, ", expected at most ",
-                                     kMaxRiceParameter);
-    }
     const TensorView& map = reader_.list("group_map");
+    const TensorOrigin origin = reader_.origin(map);
+    const std::size_t k = map.bytes.empty() ? 0 : std::to_integer<std::size_t>(map.bytes[0]);
+    if (map.bytes.empty() || k > kMaxRiceParameter) {
+      origin.fail(0, "Rice parameter ", map.bytes.empty() ? "missing" : std::to_string(k),
+                  ", expected at most ", kMaxRiceParameter);
+    }
+    const auto codes = map.bytes.subspan(1);
+    const TensorOrigin codes_origin{origin.file, origin.tensor, origin.offset + 1};
     if (rice_in_one_stream(entries)) {
       reader_.refuse("group_map_row_bytes", "rows this short have one stream");
       Matrix<std::uint8_t> rows(layout.rows, entries);
-      rows.values() = std::move(decode_rice_map(map.bytes, std::array{map.bytes.size()}, k,
-                                                layout.rows * entries, reader_.origin(map))
+      rows.values() = std::move(decode_rice_map(codes, std::array{codes.size()}, k,
+                                                layout.rows * entries, codes_origin)
                                     .values());
       return rows;
     }
@@ -416,10 +419,10 @@ class LinearReader {
                      (std::to_integer<std::size_t>(lengths.bytes[2 * i + 1]) << 8U);
       sum += row_bytes[i];
     }
-    if (sum != map.bytes.size()) {
-      reader_.origin(lengths).fail(0, "rows of ", sum, " bytes, expected ", map.bytes.size());
+    if (sum != codes.size()) {
+      reader_.origin(lengths).fail(0, "rows of ", sum, " bytes, expected ", codes.size());
     }
-    return decode_rice_map(map.bytes, row_bytes, k, entries, reader_.origin(map));
+    return decode_rice_map(codes, row_bytes, k, entries, codes_origin);
   }
 
   TensorReader reader_;
