@@ -29,6 +29,7 @@ LinearLayout::LinearLayout(std::size_t n, std::size_t m, std::size_t k, const Pa
       column_scales(!format.column_scale        ? 0
                     : format.group_column_scale ? format.groups
                                                 : 1),
+      int8_scales(format.int8_scales),
       level_bits(static_cast<std::size_t>(format.level_bits)),
       sub_vectors(format.vector_length == 0 || format.masked
                       ? 0
@@ -50,7 +51,7 @@ std::vector<std::int64_t> LinearLayout::scale_shape() const {
   return {extent(rows), extent(panels), extent(row_groups)};
 }
 std::vector<std::int64_t> LinearLayout::group_ratio_shape() const {
-  return {extent(groups - row_groups)};
+  return {extent(groups - row_groups + (int8_scales ? 2 : 0))};
 }
 std::vector<std::int64_t> LinearLayout::salient_alpha_shape() const {
   return {extent(rows), extent(panels), extent(salient_groups), 2};
@@ -145,6 +146,8 @@ void check_format(const PackedFormat& format, std::string_view origin) {
               ": column scales of each group without column scales");
   BTC_REQUIRE(FormatError, !format.group_ratio || (format.groups > 1 && !format.mean), origin,
               ": ratios of ", format.groups, " groups, expected at least 2, without means");
+  BTC_REQUIRE(FormatError, format.group_ratio || !format.int8_scales, origin,
+              ": 8-bit scales without ratios of groups");
   BTC_REQUIRE(FormatError, !format.rice_group_map || format.groups == 2, origin,
               ": a Rice-coded group map with ", format.groups, " groups, expected 2");
 }

@@ -27,12 +27,13 @@ struct LinearLayout {
   std::size_t row_groups;      ///< those with a scale of their own in each row, G or 1
   std::size_t salient_groups;  ///< g
   std::size_t column_scales;   ///< C, of each column that is not salient
-  std::size_t level_bits;      ///< 0: signs
-  std::size_t sub_vectors;     ///< of a row; 0 without codec, or where they are of sets
-  std::size_t vector_length;   ///< v; 0 without codec
-  SignGroups sets;             ///< of a panel, for masked ones
-  std::size_t codebooks;  ///< of the Linear alone: scope block_group has p, or p times the sets
-  IndexStream indices;    ///< where sub-vectors are of sets, `per_row` is still 0
+  bool int8_scales;
+  std::size_t level_bits;     ///< 0: signs
+  std::size_t sub_vectors;    ///< of a row; 0 without codec, or where they are of sets
+  std::size_t vector_length;  ///< v; 0 without codec
+  SignGroups sets;            ///< of a panel, for masked ones
+  std::size_t codebooks;      ///< of the Linear alone: scope block_group has p, or p times the sets
+  IndexStream indices;        ///< where sub-vectors are of sets, `per_row` is still 0
 
   /// Entries of a row that the group map has: of all columns where salient ones have groups too.
   [[nodiscard]] std::size_t map_entries() const {
@@ -49,8 +50,8 @@ struct LinearLayout {
   [[nodiscard]] std::vector<std::int64_t> sign_shape() const;  ///< [n, ceil(m / 8)]
   /// [rows, ceil(count * bits / 8)], for the levels of a row or the zeros of its panels
   [[nodiscard]] std::vector<std::int64_t> level_shape(std::size_t count) const;
-  [[nodiscard]] std::vector<std::int64_t> scale_shape() const;              ///< [n, p, row_groups]
-  [[nodiscard]] std::vector<std::int64_t> group_ratio_shape() const;        ///< [G - 1]
+  [[nodiscard]] std::vector<std::int64_t> scale_shape() const;        ///< [n, p, row_groups]
+  [[nodiscard]] std::vector<std::int64_t> group_ratio_shape() const;  ///< [G - 1], 8 bits: [G + 1]
   [[nodiscard]] std::vector<std::int64_t> salient_alpha_shape() const;      ///< [n, p, g, 2]
   [[nodiscard]] std::vector<std::int64_t> salient_mu_shape() const;         ///< [n, p, g]
   [[nodiscard]] std::vector<std::int64_t> alpha_col_shape() const;          ///< [C, e]

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "common/int8_scales.hpp"
 #include "pack/group_map.hpp"
 #include "pack/levels.hpp"
 #include "pack/linear_layout.hpp"
@@ -84,6 +85,8 @@ void check_linear(const std::string& name, const QuantizedLinear& linear,
                  layout.panels * 2 * format.salient_groups);
   check_optional(name + ".salient_mu", linear.salient_mu, layout.salient > 0 && format.mean,
                  layout.rows, layout.panels * format.salient_groups);
+  BTC_CHECK(linear.int8_scales == format.int8_scales, name, ": 8-bit scales ", linear.int8_scales,
+            ", format ", format.int8_scales);
   BTC_CHECK(linear.alpha_col.size() == layout.column_scales * layout.cols, name, ": ",
             linear.alpha_col.size(), " column scales");
   BTC_CHECK(linear.salient_alpha_col.size() ==
@@ -165,10 +168,14 @@ class LinearWriter {
     } else {
       store_.add_bytes(name_ + ".signs", layout_.sign_shape(), linear_.signs.bytes());
     }
-    store_.add_halves(name_ + ".alpha", layout_.scale_shape(), linear_.alpha.values());
+    add_scales(".alpha", layout_.scale_shape(), linear_.alpha.values());
     if (format_.group_ratio) {
-      store_.add_halves(name_ + ".group_ratio", layout_.group_ratio_shape(),
-                        std::span(linear_.group_ratio).subspan(1));
+      std::vector<float> ratios(linear_.group_ratio.begin() + 1, linear_.group_ratio.end());
+      if (format_.int8_scales) {
+        ratios.insert(ratios.begin(),
+                      {int8_unit(linear_.alpha.values()), int8_unit(column_scales())});
+      }
+      store_.add_halves(name_ + ".group_ratio", layout_.group_ratio_shape(), ratios);
     }
     if (format_.mean) {
       store_.add_halves(name_ + ".mu", layout_.scale_shape(), linear_.mu.values());
@@ -188,7 +195,17 @@ class LinearWriter {
   }
 
  private:
-  void write_column_scale() {
+  void add_scales(const char* field, std::vector<std::int64_t> shape,
+                  std::span<const float> values) {
+    if (format_.int8_scales) {
+      store_.add_int8(name_ + field, std::move(shape), values, int8_unit(values));
+    } else {
+      store_.add_halves(name_ + field, std::move(shape), values);
+    }
+  }
+
+  /// Those of the columns that are not salient.
+  [[nodiscard]] std::vector<float> column_scales() const {
     std::vector<float> values;
     for (std::size_t row = 0; row < layout_.column_scales; ++row) {
       const auto scales = std::span(linear_.alpha_col).subspan(row * layout_.cols, layout_.cols);
@@ -200,7 +217,11 @@ class LinearWriter {
         values.push_back(scales[column]);
       }
     }
-    store_.add_halves(name_ + ".alpha_col", layout_.alpha_col_shape(), values);
+    return values;
+  }
+
+  void write_column_scale() {
+    add_scales(".alpha_col", layout_.alpha_col_shape(), column_scales());
     if (!linear_.salient_alpha_col.empty()) {
       store_.add_halves(name_ + ".salient_alpha_col", layout_.salient_alpha_col_shape(),
                         linear_.salient_alpha_col);

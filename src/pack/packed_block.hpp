@@ -40,6 +40,7 @@ struct PackedFormat {
   /// with column_scale: one for each group, and for each plane of the salient columns
   bool group_column_scale = false;
   bool group_ratio = false;  ///< the groups of a row share alpha up to a factor of the Linear
+  bool int8_scales = false;  ///< alpha and alpha_col are 8-bit integers; with group_ratio
   bool transform = false;    ///< inputs pass stored factors first
   bool operator==(const PackedFormat&) const = default;
 };

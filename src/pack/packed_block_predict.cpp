@@ -113,10 +113,13 @@ std::vector<LedgerLine> predict_linear_ledger(std::size_t rows, std::size_t cols
               (format.mean ? elements(layout.salient_mu_shape()) : 0);
     add("salient_map", ceil_div(cols, 8));
   }
-  add("scales", kHalf * halves);
+  const std::uint64_t short_rows = format.int8_scales ? elements(layout.scale_shape()) : 0;
+  add("scales", kHalf * halves - short_rows);
+  const std::uint64_t columns = layout.column_scales * (cols - layout.salient);
   add("column_scales",
-      kHalf * (layout.column_scales * (cols - layout.salient) +
-               (format.group_column_scale ? 2 * format.salient_groups * layout.salient : 0)));
+      kHalf * (columns +
+               (format.group_column_scale ? 2 * format.salient_groups * layout.salient : 0)) -
+          (format.int8_scales ? columns : 0));
   add("column_scales", format.column_mean ? kHalf * cols : 0);
   add("group_map", group_map_bytes(layout, format, upper_group_share));
   add("shape", 2 * sizeof(std::int64_t));

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/int8_scales.hpp"
 #include "common/linear_code.hpp"
 #include "io/format_version.hpp"
 #include "pack/bit_stream.hpp"
@@ -50,8 +51,8 @@ class TensorReader {
   }
 
   /// A tensor of one dimension whose extent the file alone knows.
-  [[nodiscard]] const TensorView& list(const char* field) const {
-    const TensorView& tensor = of_type(field, DType::kU8);
+  [[nodiscard]] const TensorView& list(const char* field, DType dtype = DType::kU8) const {
+    const TensorView& tensor = of_type(field, dtype);
     if (tensor.shape.size() != 1) {
       origin(tensor).fail(0, "shape ", shape_text(tensor.shape), ", expected one dimension");
     }
@@ -87,6 +88,21 @@ class TensorReader {
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values[i])) {
         origin(tensor).fail(2 * i, "value ", values[i], ", expected a finite number");
+      }
+    }
+    return values;
+  }
+
+  /// Integers of 8 bits times `unit`.
+  [[nodiscard]] std::vector<float> bytes(const char* field, const std::vector<std::int64_t>& shape,
+                                         float unit) const {
+    const TensorView& tensor = at(field, DType::kI8, shape);
+    std::vector<float> values(tensor.bytes.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto code = static_cast<std::int8_t>(std::to_integer<std::uint8_t>(tensor.bytes[i]));
+      values[i] = unit * static_cast<float>(code);
+      if (static_cast<float>(code) < -kMaxInt8Scale) {
+        origin(tensor).fail(i, "value ", int{code}, ", expected -127..127");
       }
     }
     return values;
@@ -157,11 +173,11 @@ class LinearReader {
     linear_.salient_groups = format_.salient_groups;
     linear_.vector_length = format_.vector_length;
     linear_.level_bits = format_.level_bits;
-    const std::size_t scales = layout.panels * layout.row_groups;
-    linear_.alpha = halves("alpha", layout.scale_shape(), scales);
+    linear_.int8_scales = format_.int8_scales;
     read_group_ratio(layout);
+    linear_.alpha = in_rows(scale_values("alpha", layout.scale_shape(), alpha_unit_));
     if (format_.mean) {
-      linear_.mu = halves("mu", layout.scale_shape(), scales);
+      linear_.mu = in_rows(reader_.halves("mu", layout.scale_shape()));
     } else {
       reader_.refuse("mu", "the format has no means");
     }
@@ -185,12 +201,17 @@ class LinearReader {
   }
 
  private:
-  Matrix<float> halves(const char* field, const std::vector<std::int64_t>& shape,
-                       std::size_t cols) {
-    std::vector<float> values = reader_.halves(field, shape);  // checks the shape: allocate after
-    Matrix<float> matrix(linear_.rows, cols);
+  [[nodiscard]] Matrix<float> in_rows(std::vector<float> values) const {
+    Matrix<float> matrix(linear_.rows, values.size() / linear_.rows);
     matrix.values() = std::move(values);
     return matrix;
+  }
+
+  /// @param unit of 8-bit values
+  [[nodiscard]] std::vector<float> scale_values(const char* field,
+                                                const std::vector<std::int64_t>& shape,
+                                                float unit) const {
+    return format_.int8_scales ? reader_.bytes(field, shape, unit) : reader_.halves(field, shape);
   }
 
   /// Bounds what the shape alone can make us allocate.
@@ -312,11 +333,9 @@ class LinearReader {
       }
       return;
     }
-    linear_.salient_alpha = halves("salient_alpha", layout.salient_alpha_shape(),
-                                   layout.panels * 2 * layout.salient_groups);
+    linear_.salient_alpha = in_rows(reader_.halves("salient_alpha", layout.salient_alpha_shape()));
     if (format_.mean) {
-      linear_.salient_mu =
-          halves("salient_mu", layout.salient_mu_shape(), layout.panels * layout.salient_groups);
+      linear_.salient_mu = in_rows(reader_.halves("salient_mu", layout.salient_mu_shape()));
     } else {
       reader_.refuse("salient_mu", "the format has no means");
     }
@@ -333,8 +352,25 @@ class LinearReader {
       reader_.refuse("group_ratio", "the groups have scales of their own");
       return;
     }
-    linear_.group_ratio = reader_.halves("group_ratio", layout.group_ratio_shape());
-    linear_.group_ratio.insert(linear_.group_ratio.begin(), 1.0F);
+    std::vector<float> ratios = reader_.halves("group_ratio", layout.group_ratio_shape());
+    if (format_.int8_scales) {
+      alpha_unit_ = checked_unit(ratios, 0);
+      column_unit_ = checked_unit(ratios, 1);
+      ratios.erase(ratios.begin(), ratios.begin() + 2);
+    }
+    ratios.insert(ratios.begin(), 1.0F);
+    linear_.group_ratio = std::move(ratios);
+  }
+
+  [[nodiscard]] float checked_unit(const std::vector<float>& ratios, std::size_t k) const {
+    int exponent = 0;
+    const float mantissa = std::frexp(ratios[k], &exponent);  // in [0.5, 1)
+    if (mantissa != 0.5F || exponent - 1 < kMinScaleExponent || exponent - 1 > kMaxScaleExponent) {
+      const TensorView& tensor = reader_.list("group_ratio", DType::kF16);
+      reader_.origin(tensor).fail(2 * k, "unit ", ratios[k], ", expected a power of two, 2^",
+                                  kMinScaleExponent, " to 2^", kMaxScaleExponent);
+    }
+    return ratios[k];
   }
 
   void read_column_scale(const LinearLayout& layout, const std::vector<std::uint32_t>& kept) {
@@ -348,7 +384,7 @@ class LinearReader {
       reader_.refuse("alpha_col", "the format has no column scales");
       return;
     }
-    const auto values = reader_.halves("alpha_col", layout.alpha_col_shape());
+    const auto values = scale_values("alpha_col", layout.alpha_col_shape(), column_unit_);
     linear_.alpha_col.assign(layout.column_scales * linear_.cols, 1.0F);
     for (std::size_t row = 0; row < layout.column_scales; ++row) {
       for (std::size_t e = 0; e < kept.size(); ++e) {
@@ -405,9 +441,9 @@ class LinearReader {
     if (rice_in_one_stream(entries)) {
       reader_.refuse("group_map_row_bytes", "rows this short have one stream");
       Matrix<std::uint8_t> rows(layout.rows, entries);
-      rows.values() = std::move(decode_rice_map(codes, std::array{codes.size()}, k,
-                                                layout.rows * entries, codes_origin)
-                                    .values());
+      rows.values() = std::move(
+          decode_rice_map(codes, std::array{codes.size()}, k, layout.rows * entries, codes_origin)
+              .values());
       return rows;
     }
     const TensorView& lengths =
@@ -428,6 +464,7 @@ class LinearReader {
   TensorReader reader_;
   const PackedFormat& format_;
   QuantizedLinear linear_;
+  float alpha_unit_ = 1.0F, column_unit_ = 1.0F;
 };
 
 }  // namespace

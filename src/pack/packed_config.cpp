@@ -18,6 +18,7 @@ constexpr int kMaxDepth = 16;
 constexpr std::array<std::string_view, 2> kIndexCodingNames = {"fixed", "radix"};
 /// Value of `column_scale` where each group has its own.
 constexpr std::string_view kGroupColumnScale = "group";
+constexpr std::array<std::string_view, 2> kScaleTypeNames = {"F16", "I8"};
 constexpr std::array<std::string_view, 2> kGroupMapNames = {"dense", "rice"};
 /// The second plane as bits, or by the same codewords as the first, in layout `masked`.
 constexpr std::array<std::string_view, 2> kResidualNames = {"raw", "coded"};
@@ -63,7 +64,7 @@ ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool ti
   config["split_points"] = format.groups - 1;
   config["group_map"] = kGroupMapNames.at(format.rice_group_map ? 1 : 0);
   config["panel"] = format.panel;
-  config["scale_dtype"] = "F16";
+  config["scale_dtype"] = kScaleTypeNames.at(format.int8_scales ? 1 : 0);
   config["mean"] = format.mean;
   if (format.group_column_scale) {
     config["column_scale"] = kGroupColumnScale;
@@ -187,7 +188,7 @@ PackedFormat read_format(StrictObject& config) {
   format.groups = config.integer("split_points", 3) + 1;
   format.rice_group_map = config.choice("group_map", kGroupMapNames) == 1;
   format.panel = config.integer("panel", kMaxInteger);
-  only("scale_dtype", "F16");
+  format.int8_scales = config.choice("scale_dtype", kScaleTypeNames) == 1;
   format.mean = config.flag("mean");
   format.group_column_scale = config.at("column_scale") == kGroupColumnScale;
   format.column_scale = format.group_column_scale || config.flag("column_scale");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/half.hpp"
+#include "common/int8_scales.hpp"
 #include "common/matrix.hpp"
 #include "pack/bit_stream.hpp"
 
@@ -42,6 +43,18 @@ void TensorStore::add_halves(std::string name, std::vector<std::int64_t> shape,
     std::memcpy(bytes.data() + i * sizeof(half), &half, sizeof(half));
   }
   add(std::move(name), DType::kF16, std::move(shape), std::move(bytes));
+}
+
+void TensorStore::add_int8(std::string name, std::vector<std::int64_t> shape,
+                           std::span<const float> values, float unit) {
+  std::vector<std::uint8_t> bytes(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float code = values[i] / unit;
+    BTC_CHECK(std::fabs(code) <= kMaxInt8Scale && code == std::trunc(code), name, ": element ", i,
+              " is ", values[i], ", not an 8-bit multiple of ", unit);
+    bytes[i] = static_cast<std::uint8_t>(static_cast<std::int8_t>(code));
+  }
+  add(std::move(name), DType::kI8, std::move(shape), std::move(bytes));
 }
 
 void TensorStore::add_rounded(const TensorView& like, std::span<const float> values) {

@@ -16,6 +16,11 @@ namespace {
 constexpr double kLargestSparseShare = 0.2;
 }  // namespace
 
+bool has_rice_map(const BinarizeParams& binarize) {
+  return binarize.split_rule == SplitRule::kFraction && binarize.split_points == 1 &&
+         binarize.group_fractions.at(0) <= kLargestSparseShare;
+}
+
 PackedFormat packed_format(const BinarizeParams& binarize,
                            const std::optional<CodebookParams>& codebook) {
   PackedFormat format;
@@ -37,12 +42,11 @@ PackedFormat packed_format(const BinarizeParams& binarize,
   format.level_bits = uniform ? binarize.uniform_bits : 0;
   format.column_scale = row || row_column;
   format.group_column_scale = row_column;
-  format.group_ratio = binarize.scales == ScaleLayout::kRowRatio;
+  format.group_ratio = shares_group_ratio(binarize.scales);
+  format.int8_scales = binarize.scales == ScaleLayout::kRowRatioI8;
   format.salient = binarize.salient != SalientRule::kNone;
   format.salient_groups = binarize.salient_groups ? format.groups : 1;
-  format.rice_group_map = binarize.split_rule == SplitRule::kFraction &&
-                          binarize.split_points == 1 &&
-                          binarize.group_fractions.at(0) <= kLargestSparseShare;
+  format.rice_group_map = has_rice_map(binarize);
   return format;
 }
 

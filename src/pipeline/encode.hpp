@@ -15,6 +15,9 @@
 
 namespace btc {
 
+/// Whether group maps are Rice-coded where that is smaller.
+bool has_rice_map(const BinarizeParams& binarize);
+
 /// The stored form that the settings ask for.
 PackedFormat packed_format(const BinarizeParams& binarize,
                            const std::optional<CodebookParams>& codebook);

@@ -5,6 +5,7 @@
 
 #include "common/hash.hpp"
 #include "pack/packed_model.hpp"
+#include "pipeline/encode.hpp"
 
 namespace btc {
 
@@ -19,7 +20,7 @@ constexpr int kCaptureVersion = 1;
 constexpr int kLearnVersion = 1;
 constexpr int kBinarizeVersion = 2;
 constexpr int kCodebookVersion = 1;
-constexpr int kEncodeVersion = 4;
+constexpr int kEncodeVersion = 3;
 constexpr int kRefineVersion = 2;
 constexpr int kDistillVersion = 2;
 constexpr int kReduceVersion = 1;
@@ -180,6 +181,9 @@ std::vector<Unit> encode_units(const PipelineConfig& config, const RunPaths& pat
     parts["codebook"] = codebook == nullptr ? "none" : codebook->fingerprint;
     if (config.refine.dense_epochs > 0) {
       parts.insert(absorb_options.begin(), absorb_options.end());
+    }
+    if (has_rice_map(config.binarize)) {
+      parts["group_map"] = "rice, parameter first";
     }
     encode.push_back({"encode", block_stem(block), paths.packed(block),
                       make_fingerprint("encode", kEncodeVersion, parts)});

@@ -32,7 +32,7 @@ void check_binarize(const BinarizeParams& p) {
     BTC_REQUIRE(ConfigError, share > 0 && share < 1, "binarize.group_fractions: got ", share,
                 ", expected a value between 0 and 1");
   }
-  const bool ratio = p.scales == ScaleLayout::kRowRatio;
+  const bool ratio = shares_group_ratio(p.scales);
   const bool row = p.scales == ScaleLayout::kRow || ratio;
   BTC_REQUIRE(ConfigError, !row || p.method == FitRule::kArb, "binarize.method: got ",
               kFitRuleNames.at(static_cast<std::size_t>(p.method)),
@@ -100,6 +100,10 @@ std::size_t linear_code_size(const CodebookParams& params) {
 }
 
 }  // namespace
+
+bool shares_group_ratio(ScaleLayout scales) {
+  return scales == ScaleLayout::kRowRatio || scales == ScaleLayout::kRowRatioI8;
+}
 
 bool is_masked(const std::optional<CodebookParams>& codebook) {
   return codebook && codebook->layout == CodebookLayout::kMasked;

@@ -22,11 +22,13 @@ enum class SalientRule { kNone, kSearch, kFraction };
 inline constexpr std::array<std::string_view, 3> kSalientRuleNames = {"none", "search", "fraction"};
 
 /// Who shares a scale: a row of a panel, or a whole row (plus one factor per column), or all groups
-/// of a row too (plus one factor per group of the Linear); or the weights are binary already, with
-/// one scale and one mean per column, as in FBI-LLM checkpoints.
-enum class ScaleLayout { kPanel, kRow, kRowRatio, kGiven };
-inline constexpr std::array<std::string_view, 4> kScaleLayoutNames = {"panel", "row", "row_ratio",
-                                                                      "given"};
+/// of a row too (plus one factor per group of the Linear), in 8 bits if asked for; or the weights
+/// are binary already, with one scale and one mean per column, as in FBI-LLM checkpoints.
+enum class ScaleLayout { kPanel, kRow, kRowRatio, kRowRatioI8, kGiven };
+inline constexpr std::array<std::string_view, 5> kScaleLayoutNames = {"panel", "row", "row_ratio",
+                                                                      "row_ratio_i8", "given"};
+/// Whether the groups of a row share its scale.
+bool shares_group_ratio(ScaleLayout scales);
 
 /// Uniform levels instead of signs: round to nearest, or GPTQ.
 enum class UniformRule { kNone, kRtn, kGptq };

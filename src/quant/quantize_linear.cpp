@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "common/half.hpp"
+#include "common/int8_scales.hpp"
 #include "quant/given.hpp"
 #include "quant/panel_result.hpp"
 #include "quant/row_scales.hpp"
@@ -161,13 +162,29 @@ void round_row_scales(std::size_t cols, const Settings& settings, RowScales& sca
   scales.alpha_col = std::move(values.alpha_col);
 }
 
+/// Rounds the scale that the groups of a row share, and the column scales, to 8 bits.
+void round_shared_to_int8(RowScales& scales) {
+  std::vector<float> shared(scales.alpha.rows());
+  for (std::size_t i = 0; i < shared.size(); ++i) {
+    shared[i] = scales.alpha(i, 0);
+  }
+  round_to_int8(shared);
+  for (std::size_t i = 0; i < shared.size(); ++i) {
+    scales.alpha(i, 0) = shared[i];
+  }
+  round_to_int8(scales.alpha_col);
+}
+
 /// The scales of a fit as they will be stored.
 void store_row_scales(const RowProblem& problem, const Settings& settings, RowScales& scales) {
-  const bool shared = settings.binarize.scales == ScaleLayout::kRowRatio;
+  const bool shared = shares_group_ratio(settings.binarize.scales);
   if (shared) {
     share_group_ratio(problem, scales);
   }
   round_row_scales(problem.target.cols(), settings, scales);
+  if (settings.binarize.scales == ScaleLayout::kRowRatioI8) {
+    round_shared_to_int8(scales);
+  }
   for (std::size_t g = 1; shared && g < problem.groups; ++g) {
     scales.group_ratio[g] = round_to_fp16(scales.group_ratio[g]);
     for (std::size_t i = 0; i < scales.alpha.rows(); ++i) {
@@ -447,8 +464,9 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
     }
   }
   result.linear = assembled();
-  if (settings.binarize.scales == ScaleLayout::kRowRatio) {
+  if (shares_group_ratio(settings.binarize.scales)) {
     keep_ratio(plan->scales, result.linear);
+    result.linear.int8_scales = settings.binarize.scales == ScaleLayout::kRowRatioI8;
   }
   result.group_share = group_shares(results);
 }

@@ -12,7 +12,8 @@
 namespace btc {
 
 /// W [n, m] as signs and scales. p = ceil(m / panel) panels, G groups, K salient columns.
-/// All scales are fp16 values. Decoding is the formula of `backend/panel.hpp`, then + mu_col[j].
+/// All scales are fp16 values; with `int8_scales` alpha and alpha_col are what `round_to_int8`
+/// leaves as it is. Decoding is the formula of `backend/panel.hpp`, then + mu_col[j].
 struct QuantizedLinear {
   std::size_t rows = 0;            ///< n
   std::size_t cols = 0;            ///< m
@@ -30,6 +31,7 @@ struct QuantizedLinear {
   Matrix<float> alpha;                         ///< [n, p*G], or [n, p] with `group_ratio`
   /// [G], first 1: the scale of a group is alpha[i, b] * group_ratio[g]; empty: each has its own
   std::vector<float> group_ratio;
+  bool int8_scales = false;
   Matrix<float> mu;             ///< [n, p*G], empty: no mean
   Matrix<float> salient_alpha;  ///< [n, p*2g], empty if K = 0
   Matrix<float> salient_mu;     ///< [n, p*g], empty: no mean

@@ -6,6 +6,7 @@
 
 #include "common/error.hpp"
 #include "common/half.hpp"
+#include "common/int8_scales.hpp"
 #include "refine/scale_gradient.hpp"
 
 namespace btc {
@@ -80,6 +81,12 @@ void ScaledBlock::train_signs(std::vector<LatentSigns> latent, double rate) {
 void ScaledBlock::round() {
   for (const std::span<float> field : fields()) {
     std::transform(field.begin(), field.end(), field.begin(), round_to_fp16);
+  }
+  for (QuantizedLinear& part : linear_) {
+    if (part.int8_scales) {
+      round_to_int8(part.alpha.values());
+      round_to_int8(part.alpha_col);
+    }
   }
 }
 

@@ -42,7 +42,7 @@ class ScaledBlock {
   /// Values of all changes; 0 gives the start, bit for bit (of the signs where they are trained:
   /// those nearest to the latent start).
   void set(std::span<const float> change);
-  /// Rounds the present values to fp16, as they are stored.
+  /// Rounds the present values to fp16, or to 8 bits, as they are stored.
   void round();
   /// Dense weights for the present values: `dequantize` of each Linear, factors folded in.
   [[nodiscard]] BlockWeights weights() const;

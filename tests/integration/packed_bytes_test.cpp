@@ -32,7 +32,8 @@ std::vector<Case> cases_with_groups() {
                .dtype = DType::kF16,
                .shards = 3},
        .settings = {.binarize = "{split_points: 1, split_rule: fraction, group_fractions: [0.05], "
-                                "scales: row_ratio, salient: none, compensation: sequential}",
+                                "scales: row_ratio_i8, salient: none, "
+                                "compensation: sequential}",
                     .codebook = "{vector_length: 8, target_bits: 0.7, scope: model}",
                     .refine = "{block_epochs: 2, block_sign_learning_rate: 0.1, kd_epochs: 2, "
                               "kd_sign_learning_rate: 0.1, "

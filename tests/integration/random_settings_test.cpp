@@ -60,24 +60,25 @@ ToyModel draw_model(Dice& dice) {
 std::string draw_binarize(Dice& dice) {
   const std::size_t split_points = dice.between(0, 3);
   const std::string rule = dice.one_of({"search", "ratio2", "magnitude", "fraction"});
-  const std::string scales = split_points == 0 ? dice.one_of({"panel", "row"})
-                                               : dice.one_of({"panel", "row", "row_ratio"});
+  const std::string scales = split_points == 0
+                                 ? dice.one_of({"panel", "row"})
+                                 : dice.one_of({"panel", "row", "row_ratio", "row_ratio_i8"});
   const std::string method =
       scales != "panel" ? "arb" : dice.one_of({"arb", "plain", "arb_x", "arb_rc"});
   const bool may_be_exact = scales == "panel" && method == "arb";
   const std::string salient = dice.one_of({"none", "search", "fraction"});
   const bool may_group =
       rule == "search" && scales == "panel" && split_points > 0 && salient != "none";
-  std::string text =
-      concat("{method: ", method,
-             ", salient_groups: ", may_group ? dice.one_of({"true", "false"}) : "false",
-             ", rounding: ", scales == "row_ratio" ? "panel" : dice.one_of({"panel", "end"}),
-             ", solver: ", may_be_exact ? dice.one_of({"iterative", "exact"}) : "iterative",
-             ", split_points: ", split_points, ", split_rule: ", rule,
-             ", iterations: ", dice.between(0, 15), ", salient: ", salient,
-             ", salient_fraction: ", dice.one_of({"0", "0.1", "0.5"}), ", scales: ", scales,
-             ", compensation: ", dice.one_of({"none", "block", "exact", "sequential"}),
-             ", panel: ", dice.between(24, 140));
+  std::string text = concat(
+      "{method: ", method,
+      ", salient_groups: ", may_group ? dice.one_of({"true", "false"}) : "false",
+      ", rounding: ", scales.starts_with("row_ratio") ? "panel" : dice.one_of({"panel", "end"}),
+      ", solver: ", may_be_exact ? dice.one_of({"iterative", "exact"}) : "iterative",
+      ", split_points: ", split_points, ", split_rule: ", rule,
+      ", iterations: ", dice.between(0, 15), ", salient: ", salient,
+      ", salient_fraction: ", dice.one_of({"0", "0.1", "0.5"}), ", scales: ", scales,
+      ", compensation: ", dice.one_of({"none", "block", "exact", "sequential"}),
+      ", panel: ", dice.between(24, 140));
   if (rule == "fraction") {
     text += ", group_fractions: [";
     for (std::size_t i = 0; i < split_points; ++i) {

@@ -200,6 +200,29 @@ TEST_F(PackedBlockDamage, ScalesThatAreNotFinite) {
   EXPECT_THAT(verdict(), HasSubstr("value nan"));
 }
 
+TEST_F(PackedBlockDamage, EightBitScales) {
+  PackedFormat format = sparse_row_format();
+  format.group_ratio = true;
+  format.int8_scales = true;
+  make(format, 4000, 0, 0.03);
+  ASSERT_EQ(verdict(), "accepted");
+  set("alpha", 3, 0x80);
+  EXPECT_THAT(verdict(), HasSubstr("alpha, byte"));
+  EXPECT_THAT(verdict(), HasSubstr("value -128, expected -127..127"));
+  for (const std::size_t unit : {0U, 1U}) {
+    make(format, 4000, 0, 0.03);
+    set("group_ratio", 2 * unit, 0x01);  // no power of two
+    EXPECT_THAT(verdict(), HasSubstr("expected a power of two, 2^-24 to 2^8"));
+    make(format, 4000, 0, 0.03);
+    set("group_ratio", 2 * unit, 0x00);
+    set("group_ratio", 2 * unit + 1, 0x60);  // 2^9
+    EXPECT_THAT(verdict(), HasSubstr("unit 512, expected a power of two"));
+  }
+  make(format, 4000, 0, 0.03);
+  format_.int8_scales = false;
+  EXPECT_THAT(verdict(), HasSubstr("group_ratio, byte"));
+}
+
 TEST_F(PackedBlockDamage, RiceMaps) {
   constexpr std::size_t kLongRow = 2048;
   make(sparse_row_format(), 4000, 0, 0.03, kLongRow);
@@ -213,7 +236,7 @@ TEST_F(PackedBlockDamage, RiceMaps) {
   EXPECT_THAT(verdict(), HasSubstr("group_map_row_bytes, byte"));
   make(sparse_row_format(), 4000, 0, 0.03, kLongRow);
   format_.rice_group_map = false;
-  EXPECT_THAT(verdict(), HasSubstr("group_map, byte"));
+  EXPECT_THAT(verdict(), HasSubstr("group_map_row_bytes, byte"));
 }
 
 TEST_F(PackedBlockDamage, RiceMapsOfShortRows) {

@@ -224,6 +224,7 @@ TEST_F(PackedModelDamage, QuantizationConfig) {
            {"\"group_map\": \"dense\"", "\"group_map\": \"rice\"", "Rice"},
            {"\"scope\": \"model\"", "\"scope\": \"galaxy\"",
             "expected one of linear, block, model"},
+           {"\"scale_dtype\": \"F16\"", "\"scale_dtype\": \"I8\"", "8-bit scales"},
            {"\"mean\": true", "\"mean\": 1", "true or false"},
            {"\"salient_groups\": 1", "\"salient_groups\": 0", "expected 1"},
            {"\"sign_bits\"", "\"sing_bits\"", "sign_bits is missing"},

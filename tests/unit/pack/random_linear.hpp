@@ -6,6 +6,7 @@
 
 #include "backend/panel.hpp"
 #include "common/half.hpp"
+#include "common/int8_scales.hpp"
 #include "common/rng.hpp"
 #include "pack/packed_block.hpp"
 #include "quant/sign_sets.hpp"
@@ -146,6 +147,11 @@ inline QuantizedLinear random_linear(const RandomShape& shape, const PackedForma
         linear.alpha_col[row * shape.cols + column] = 1.0F;
       }
     }
+  }
+  linear.int8_scales = format.int8_scales;
+  if (format.int8_scales) {
+    round_to_int8(linear.alpha.values());
+    round_to_int8(linear.alpha_col);
   }
   if (format.group_column_scale) {
     linear.salient_alpha_col.resize(2 * format.salient_groups * salient);

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "common/half.hpp"
+#include "common/int8_scales.hpp"
 #include "quant/codebook.hpp"
 #include "quant/sign_sets.hpp"
 #include "support/backends.hpp"
@@ -31,6 +32,12 @@ void expect_fp16(const std::vector<float>& values) {
   }
 }
 
+void expect_int8(std::vector<float> values) {
+  const std::vector<float> before = values;
+  round_to_int8(values);
+  EXPECT_EQ(values, before);
+}
+
 /// What holds for every result.
 void expect_consistent(const QuantizedLinear& q, const CodewordSearch* codewords) {
   expect_fp16(q.alpha.values());
@@ -38,6 +45,10 @@ void expect_consistent(const QuantizedLinear& q, const CodewordSearch* codewords
   expect_fp16(q.salient_alpha.values());
   expect_fp16(q.salient_mu.values());
   expect_fp16(q.alpha_col);
+  if (q.int8_scales) {
+    expect_int8(q.alpha.values());
+    expect_int8(q.alpha_col);
+  }
   const std::size_t blocks = q.panels();
   expect_fp16(q.group_ratio);
   EXPECT_EQ(q.alpha.size(), q.rows * blocks * (q.group_ratio.empty() ? q.groups : 1));
@@ -99,6 +110,20 @@ class QuantizeLinearTest : public test::BackendTest {
   }
 };
 
+TEST_P(QuantizeLinearTest, EightBitScalesCostLittle) {
+  const Matrix<float> w = test::normal_weights(64, 160, 1);
+  const HessianFactor factor = test::ar1_factor(160, 0.8, *backend_);
+  BinarizeParams binarize;
+  binarize.split_points = 1;
+  binarize.scales = ScaleLayout::kRowRatio;
+  const double half = run_coded(w, factor, binarize, codebook_of(8, 0.8)).relative_error;
+  binarize.scales = ScaleLayout::kRowRatioI8;
+  const QuantizeResult result = run_coded(w, factor, binarize, codebook_of(8, 0.8));
+  EXPECT_TRUE(result.linear.int8_scales);
+  EXPECT_NE(result.relative_error, half);
+  EXPECT_LT(result.relative_error, 1.02 * half);
+}
+
 TEST_P(QuantizeLinearTest, EverySwitchWorksOnOddShapes) {
   const Matrix<float> w = test::normal_weights(19, 150, 1);
   const HessianFactor factor = test::ar1_factor(150, 0.8, *backend_);
@@ -106,9 +131,9 @@ TEST_P(QuantizeLinearTest, EverySwitchWorksOnOddShapes) {
        {SplitRule::kSearch, SplitRule::kRatio2, SplitRule::kMagnitude, SplitRule::kFraction}) {
     for (const SalientRule salient :
          {SalientRule::kNone, SalientRule::kSearch, SalientRule::kFraction}) {
-      for (const ScaleLayout scales :
-           {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
-        for (int splits = scales == ScaleLayout::kRowRatio ? 1 : 0; splits <= 3; ++splits) {
+      for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow,
+                                       ScaleLayout::kRowRatio, ScaleLayout::kRowRatioI8}) {
+        for (int splits = shares_group_ratio(scales) ? 1 : 0; splits <= 3; ++splits) {
           BinarizeParams binarize;
           binarize.split_rule = rule;
           binarize.split_points = splits;
@@ -126,7 +151,7 @@ TEST_P(QuantizeLinearTest, EverySwitchWorksOnOddShapes) {
           EXPECT_LT(result.relative_error, 0.6);
           EXPECT_EQ(result.linear.panel, scales == ScaleLayout::kPanel ? 60U : 150U);
           EXPECT_EQ(result.linear.mu.empty(), scales != ScaleLayout::kPanel);
-          EXPECT_EQ(result.linear.group_ratio.empty(), scales != ScaleLayout::kRowRatio);
+          EXPECT_EQ(result.linear.group_ratio.empty(), !shares_group_ratio(scales));
           EXPECT_EQ(result.linear.alpha_col.empty(), scales == ScaleLayout::kPanel);
           EXPECT_EQ(result.linear.salient_columns.empty(), salient == SalientRule::kNone);
         }
@@ -150,8 +175,8 @@ TEST_P(QuantizeLinearTest, ZeroLinearStaysZero) {
   const Matrix<float> w(10, 140);
   const HessianFactor factor = test::ar1_factor(140, 0.5, *backend_);
   for (const SplitRule rule : {SplitRule::kSearch, SplitRule::kRatio2, SplitRule::kMagnitude}) {
-    for (const ScaleLayout scales :
-         {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
+    for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio,
+                                     ScaleLayout::kRowRatioI8}) {
       BinarizeParams binarize;
       binarize.split_rule = rule;
       binarize.scales = scales;
@@ -201,8 +226,8 @@ TEST_P(QuantizeLinearTest, PanelsOfSalientColumnsOnly) {
   binarize.salient_fraction = 1;
   binarize.panel = 16;
   for (const SplitRule rule : {SplitRule::kSearch, SplitRule::kMagnitude}) {
-    for (const ScaleLayout scales :
-         {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
+    for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio,
+                                     ScaleLayout::kRowRatioI8}) {
       binarize.split_rule = rule;
       binarize.scales = scales;
       const QuantizeResult result = run_coded(w, factor, binarize, codebook_of(8, 0.8));
@@ -224,7 +249,7 @@ TEST_P(QuantizeLinearTest, LargeCodebooksAreLossless) {
   const Matrix<float> w = test::normal_weights(20, 96, 7);
   const HessianFactor factor = test::ar1_factor(96, 0.7, *backend_);
   for (const ScaleLayout scales :
-       {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
+       {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio, ScaleLayout::kRowRatioI8}) {
     BinarizeParams binarize;
     binarize.scales = scales;
     CodebookParams codebook = codebook_of(8, 1.0);

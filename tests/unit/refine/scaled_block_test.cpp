@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "common/int8_scales.hpp"
 #include "model/block_gradient.hpp"
 #include "refine_fixture.hpp"
 
@@ -51,6 +52,22 @@ TEST_P(ScaledBlockTest, RoundsEverythingToFp16) {
   for (const float gain : block_.rest().post_attention_norm) {
     EXPECT_EQ(gain, round_to_fp16(gain));
   }
+}
+
+TEST_P(ScaledBlockTest, RoundsScalesToEightBitsWhereTheyAreStoredSo) {
+  ScaledBlock::Linears linears = block_.linear();
+  linears[1].int8_scales = true;
+  ScaledBlock block(std::move(linears), fixture_.original);
+  block.set(std::vector<float>(block.size(), 0.07F));
+  block.round();
+  const auto unrounded = [](std::vector<float> values) {
+    const std::vector<float> before = values;
+    round_to_int8(values);
+    return values != before;
+  };
+  EXPECT_FALSE(unrounded(block.linear()[1].alpha.values()));
+  EXPECT_FALSE(unrounded(block.linear()[1].alpha_col));
+  EXPECT_TRUE(unrounded(block.linear()[0].alpha.values()));
 }
 
 // Every dL/dw = 1: the slope of the sum of all weights and norm gains.
