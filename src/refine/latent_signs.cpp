@@ -1,6 +1,8 @@
 #include "refine/latent_signs.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "backend/entry.hpp"
 #include "common/error.hpp"
@@ -33,6 +35,14 @@ LatentSigns::LatentSigns(const QuantizedLinear& linear, MatrixView<const float> 
       start_(i, j) = 0.5F * (start_(i, j) + original(i, j));
     }
   }
+  if (linear.groups > 1 && linear.panel == linear.cols && linear.mu.empty()) {
+    group_sizes_ = Matrix<std::uint32_t>(linear.rows, linear.groups);
+    for (std::size_t i = 0; i < linear.rows; ++i) {
+      for (const std::uint8_t group : linear.group.row(i)) {
+        ++group_sizes_(i, group);
+      }
+    }
+  }
   unit_ = static_cast<float>(sum / static_cast<double>(linear.rows * linear.cols));
 }
 
@@ -43,6 +53,9 @@ void LatentSigns::choose(std::span<const float> change, float unit, QuantizedLin
     for (std::size_t j = 0; j < linear.cols; ++j) {
       latent[j] = start_(i, j) + unit * change[i * linear.cols + j];
     }
+    if (!group_sizes_.empty()) {
+      choose_groups(i, latent, linear);
+    }
     if (codewords_ != nullptr) {
       choose_codewords(i, latent, linear);
       continue;
@@ -50,6 +63,25 @@ void LatentSigns::choose(std::span<const float> change, float unit, QuantizedLin
     for (std::size_t j = 0; j < linear.cols; ++j) {
       linear.signs.set(i, j, entry_sign(latent[j], scale_of(linear, i, j)));
     }
+  }
+}
+
+void LatentSigns::choose_groups(std::size_t row, std::span<const float> latent,
+                                QuantizedLinear& linear) const {
+  std::vector<std::pair<float, std::uint32_t>> order(linear.cols);
+  for (std::size_t j = 0; j < linear.cols; ++j) {
+    const float scale = linear.alpha_col.empty() ? 1.0F : std::fabs(linear.alpha_col[j]);
+    order[j] = {-std::fabs(latent[j]) / std::max(scale, 1e-6F), narrow<std::uint32_t>(j)};
+  }
+  const auto groups = linear.group.row(row);
+  std::fill(groups.begin(), groups.end(), std::uint8_t{0});
+  auto first = order.begin();
+  for (std::size_t g = linear.groups - 1; g > 0; --g) {
+    const auto last = first + group_sizes_(row, g);
+    std::nth_element(first, last, order.end());
+    std::for_each(first, last,
+                  [&](const auto& entry) { groups[entry.second] = static_cast<std::uint8_t>(g); });
+    first = last;
   }
 }
 

@@ -26,18 +26,23 @@ class LatentSigns {
   [[nodiscard]] std::size_t size() const { return start_.size(); }
   /// What a change of 1 is: the mean magnitude of the original weights.
   [[nodiscard]] float unit() const { return unit_; }
-  /// Sets signs and indices of `linear` to the nearest for the latent weights
-  /// `start + unit * change`, its scales and groups being what they are: the squared error is
-  /// smallest, codewords as in encode with equal importance of all columns.
+  /// Sets groups, signs and indices of `linear` for the latent weights `start + unit * change`, its
+  /// scales being what they are. Where whole rows share scales, each group keeps its number of
+  /// entries in each row and has those of its place by |latent| / alpha_col; other groups stay.
+  /// Signs are the nearest: the squared error is smallest, codewords as in encode with equal
+  /// importance of all columns.
   /// @param unit of a change in this call
   void choose(std::span<const float> change, float unit, QuantizedLinear& linear) const;
 
  private:
+  void choose_groups(std::size_t row, std::span<const float> latent, QuantizedLinear& linear) const;
   void choose_codewords(std::size_t row, std::span<const float> latent,
                         QuantizedLinear& linear) const;
 
   Matrix<float> start_;
   float unit_ = 0;
+  /// [n, G] entries of each group; empty: groups are frozen
+  Matrix<std::uint32_t> group_sizes_;
   const CodewordSearch* codewords_ = nullptr;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-/// A quantized block whose scales and norm gains are trained, and its signs if asked for; groups
-/// are frozen.
+/// A quantized block whose scales and norm gains are trained, and its signs and groups if asked
+/// for.
 
 #include <array>
 #include <cstddef>

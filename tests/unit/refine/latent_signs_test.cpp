@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <array>
+
 #include "backend/backend.hpp"
 #include "common/error.hpp"
 #include "refine/params.hpp"
@@ -116,6 +119,61 @@ TEST_F(LatentSignsTest, CodewordsAreTheNearest) {
                 codewords_[linear_.index(i, k)] | (k == 5 ? 0b1100U : 0U));
     }
   }
+}
+
+// Three groups: each keeps its size in each row, and no entry of a higher group is smaller.
+TEST_F(LatentSignsTest, GroupsFollowTheLatentWeights) {
+  linear_.groups = 3;
+  linear_.group_ratio = {1.0F, 2.0F, 4.0F};
+  linear_.alpha = Matrix<float>(kRows, 1, 0.5F);
+  linear_.alpha_col.assign(kCols, 1.0F);
+  linear_.alpha_col[4] = 3.0F;
+  const auto sizes_of = [&](std::size_t i) {
+    std::array<std::size_t, 3> sizes{};
+    for (const std::uint8_t g : linear_.group.row(i)) {
+      ++sizes.at(g);
+    }
+    return sizes;
+  };
+  linear_.group(3, 0) = 2;
+  linear_.group(3, 7) = 2;
+  std::vector<std::array<std::size_t, 3>> before;
+  for (std::size_t i = 0; i < kRows; ++i) {
+    before.push_back(sizes_of(i));
+  }
+  const Matrix<std::uint8_t> groups_before = linear_.group;
+  const LatentSigns latent(linear_, weights_.view(), nullptr);
+  Rng rng(3);
+  Matrix<float> target(kRows, kCols);
+  for (float& value : target.values()) {
+    value = static_cast<float>(rng.normal());
+  }
+  latent.choose(changes_to(target), 1, linear_);
+  EXPECT_NE(linear_.group, groups_before);
+  const auto size_of = [&](std::size_t i, std::size_t j) {
+    return std::abs(target(i, j)) / linear_.alpha_col[j];
+  };
+  for (std::size_t i = 0; i < kRows; ++i) {
+    EXPECT_EQ(sizes_of(i), before[i]) << i;
+    for (std::size_t a = 0; a < kCols; ++a) {
+      for (std::size_t b = 0; b < kCols; ++b) {
+        if (linear_.group(i, a) > linear_.group(i, b)) {
+          EXPECT_GE(size_of(i, a), size_of(i, b) - 1e-5F) << i << ": " << a << ", " << b;
+        }
+      }
+    }
+  }
+}
+
+// A panel has scales of its own, and means; its groups stay.
+TEST_F(LatentSignsTest, GroupsOfPanelsAreFrozen) {
+  linear_.mu = Matrix<float>(kRows, 2);
+  const Matrix<std::uint8_t> before = linear_.group;
+  const LatentSigns latent(linear_, weights_.view(), nullptr);
+  Matrix<float> target = weights_;
+  std::reverse(target.values().begin(), target.values().end());
+  latent.choose(changes_to(target), 1, linear_);
+  EXPECT_EQ(linear_.group, before);
 }
 
 TEST_F(LatentSignsTest, BeginHalfwayAndMoveInTheirUnit) {
