@@ -1,7 +1,6 @@
 #pragma once
-/// Scales as integers of 8 bits times one power of two, -127 .. 127: fixed point. The scales of a
-/// Linear lie close together, so this is finer than an 8-bit float: 0.5 % off on average, against 3
-/// %.
+/// Scales as integers of 8 bits, -127 .. 127, times one power of two: fixed point. The scales of a
+/// Linear lie close together, so this is finer than an 8-bit float.
 
 #include <algorithm>
 #include <cmath>

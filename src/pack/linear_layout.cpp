@@ -146,8 +146,8 @@ void check_format(const PackedFormat& format, std::string_view origin) {
               ": column scales of each group without column scales");
   BTC_REQUIRE(FormatError, !format.group_ratio || (format.groups > 1 && !format.mean), origin,
               ": ratios of ", format.groups, " groups, expected at least 2, without means");
-  BTC_REQUIRE(FormatError, format.group_ratio || !format.int8_scales, origin,
-              ": 8-bit scales without ratios of groups");
+  BTC_REQUIRE(FormatError, !format.int8_scales || (format.group_ratio && !format.salient), origin,
+              ": 8-bit scales without ratios of groups, or with salient columns");
   BTC_REQUIRE(FormatError, !format.rice_group_map || format.groups == 2, origin,
               ": a Rice-coded group map with ", format.groups, " groups, expected 2");
 }

@@ -204,7 +204,7 @@ class LinearWriter {
     }
   }
 
-  /// Those of the columns that are not salient.
+  /// [C, e]
   [[nodiscard]] std::vector<float> column_scales() const {
     std::vector<float> values;
     for (std::size_t row = 0; row < layout_.column_scales; ++row) {

@@ -47,6 +47,9 @@ void check_binarize(const BinarizeParams& p) {
               "split points, split_rule: search and scales: panel");
   BTC_REQUIRE(ConfigError, !ratio || (p.split_points > 0 && p.rounding == ScaleRounding::kPanel),
               "binarize.scales: row_ratio expects split points and rounding: panel");
+  BTC_REQUIRE(ConfigError, p.scales != ScaleLayout::kRowRatioI8 || p.salient == SalientRule::kNone,
+              "binarize.salient: got ", kSalientRuleNames.at(static_cast<std::size_t>(p.salient)),
+              ", expected none with scales: row_ratio_i8");
   const double sum = std::accumulate(p.group_fractions.begin(), p.group_fractions.end(), 0.0);
   BTC_REQUIRE(ConfigError, sum < 1, "binarize.group_fractions: the shares add up to ", sum,
               ", expected less than 1");

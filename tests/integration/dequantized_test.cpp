@@ -52,7 +52,7 @@ std::vector<Case> cases() {
         .evaluate = kEvaluate}},
       {"eight_bit_scales",
        {.intermediate = 86},
-       {.binarize = "{split_points: 1, scales: row_ratio_i8}",
+       {.binarize = "{split_points: 1, scales: row_ratio_i8, salient: none}",
         .codebook = "{vector_length: 8, target_bits: 0.7}",
         .evaluate = kEvaluate}},
       {"given_scales",

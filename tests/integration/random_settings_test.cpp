@@ -66,7 +66,8 @@ std::string draw_binarize(Dice& dice) {
   const std::string method =
       scales != "panel" ? "arb" : dice.one_of({"arb", "plain", "arb_x", "arb_rc"});
   const bool may_be_exact = scales == "panel" && method == "arb";
-  const std::string salient = dice.one_of({"none", "search", "fraction"});
+  const std::string salient =
+      scales == "row_ratio_i8" ? "none" : dice.one_of({"none", "search", "fraction"});
   const bool may_group =
       rule == "search" && scales == "panel" && split_points > 0 && salient != "none";
   std::string text = concat(

@@ -204,6 +204,7 @@ TEST_F(PackedBlockDamage, EightBitScales) {
   PackedFormat format = sparse_row_format();
   format.group_ratio = true;
   format.int8_scales = true;
+  format.salient = false;
   make(format, 4000, 0, 0.03);
   ASSERT_EQ(verdict(), "accepted");
   set("alpha", 3, 0x80);

@@ -97,6 +97,7 @@ PackedFormat ratio_format(PackedFormat format) {
 PackedFormat int8_format(PackedFormat format) {
   format = ratio_format(format);
   format.int8_scales = true;
+  format.salient = false;
   return format;
 }
 
@@ -142,7 +143,6 @@ std::vector<Case> cases() {
        ratio_format(row_format(make_format(16, 2352, Scope::kModel, 0, 2), true)), 99, 0, 0.03},
       {"EightBitScalesSparse",
        int8_format(row_format(make_format(16, 2352, Scope::kModel, 0, 2), true)), 99, 0, 0.03},
-      {"EightBitScalesSalient", int8_format(make_format(0, 0, Scope::kModel, 0, 3)), 0, 5},
       {"RatiosOfGroupsSalient", ratio_format(make_format(0, 0, Scope::kModel, 0, 4)), 0, 5},
       {"RiceLosesToThePlainMap", row_format(make_format(16, 2352, Scope::kModel, 0, 2), true), 99,
        5, 0.5},

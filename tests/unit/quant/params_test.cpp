@@ -56,6 +56,17 @@ TEST(CodebookSize, RefusesWhatDoesNotFit) {
   EXPECT_THROW(codebook_size(with_bits(1.2, 16)), ConfigError);
 }
 
+TEST(BinarizeParams, EightBitScalesHaveNoSalientColumns) {
+  BinarizeParams params;
+  params.scales = ScaleLayout::kRowRatioI8;
+  EXPECT_THAT(message_of([&] { check_params(params, {}); }),
+              HasSubstr("expected none with scales"));
+  params.salient = SalientRule::kNone;
+  EXPECT_NO_THROW(check_params(params, {}));
+  params.split_points = 0;
+  EXPECT_THAT(message_of([&] { check_params(params, {}); }), HasSubstr("expects split points"));
+}
+
 TEST(BinarizeParams, RowScalesAndTheExactSolverBelongToArb) {
   BinarizeParams params;
   params.scales = ScaleLayout::kRow;

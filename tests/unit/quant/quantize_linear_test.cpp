@@ -32,6 +32,11 @@ void expect_fp16(const std::vector<float>& values) {
   }
 }
 
+/// The rule that can go with these scales.
+SalientRule salient_with(ScaleLayout scales) {
+  return scales == ScaleLayout::kRowRatioI8 ? SalientRule::kNone : SalientRule::kSearch;
+}
+
 void expect_int8(std::vector<float> values) {
   const std::vector<float> before = values;
   round_to_int8(values);
@@ -115,6 +120,7 @@ TEST_P(QuantizeLinearTest, EightBitScalesCostLittle) {
   const HessianFactor factor = test::ar1_factor(160, 0.8, *backend_);
   BinarizeParams binarize;
   binarize.split_points = 1;
+  binarize.salient = SalientRule::kNone;
   binarize.scales = ScaleLayout::kRowRatio;
   const double half = run_coded(w, factor, binarize, codebook_of(8, 0.8)).relative_error;
   binarize.scales = ScaleLayout::kRowRatioI8;
@@ -133,6 +139,9 @@ TEST_P(QuantizeLinearTest, EverySwitchWorksOnOddShapes) {
          {SalientRule::kNone, SalientRule::kSearch, SalientRule::kFraction}) {
       for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow,
                                        ScaleLayout::kRowRatio, ScaleLayout::kRowRatioI8}) {
+        if (scales == ScaleLayout::kRowRatioI8 && salient != SalientRule::kNone) {
+          continue;
+        }
         for (int splits = shares_group_ratio(scales) ? 1 : 0; splits <= 3; ++splits) {
           BinarizeParams binarize;
           binarize.split_rule = rule;
@@ -180,6 +189,7 @@ TEST_P(QuantizeLinearTest, ZeroLinearStaysZero) {
       BinarizeParams binarize;
       binarize.split_rule = rule;
       binarize.scales = scales;
+      binarize.salient = salient_with(scales);
       const QuantizeResult result = run_coded(w, factor, binarize, codebook_of(8, 0.8));
       EXPECT_EQ(result.relative_error, 0);
       EXPECT_THAT(dequantize(result.linear).values(), Each(0));
@@ -226,8 +236,8 @@ TEST_P(QuantizeLinearTest, PanelsOfSalientColumnsOnly) {
   binarize.salient_fraction = 1;
   binarize.panel = 16;
   for (const SplitRule rule : {SplitRule::kSearch, SplitRule::kMagnitude}) {
-    for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio,
-                                     ScaleLayout::kRowRatioI8}) {
+    for (const ScaleLayout scales :
+         {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
       binarize.split_rule = rule;
       binarize.scales = scales;
       const QuantizeResult result = run_coded(w, factor, binarize, codebook_of(8, 0.8));
@@ -249,7 +259,7 @@ TEST_P(QuantizeLinearTest, LargeCodebooksAreLossless) {
   const Matrix<float> w = test::normal_weights(20, 96, 7);
   const HessianFactor factor = test::ar1_factor(96, 0.7, *backend_);
   for (const ScaleLayout scales :
-       {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio, ScaleLayout::kRowRatioI8}) {
+       {ScaleLayout::kPanel, ScaleLayout::kRow, ScaleLayout::kRowRatio}) {
     BinarizeParams binarize;
     binarize.scales = scales;
     CodebookParams codebook = codebook_of(8, 1.0);
