@@ -23,8 +23,10 @@ double quantize_seconds(const RunReport& report) {
 }
 
 std::string measured_how(const PerplexityResult& r) {
-  return fmt::format("{}: protocol {}, window {}, {} windows, {} tokens, {} BOS", r.name,
-                     r.protocol, r.window, r.windows, r.tokens, r.add_bos ? "with" : "without");
+  const bool all = r.windows >= r.tokens / r.window;
+  return fmt::format("{}: protocol {}, window {}, {}{} windows of a text of {} tokens, {} BOS",
+                     r.name, r.protocol, r.window, all ? "all " : "the first ", r.windows, r.tokens,
+                     r.add_bos ? "with" : "without");
 }
 
 /// How each text was measured, each way once, in the order of the runs.
