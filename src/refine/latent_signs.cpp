@@ -35,7 +35,8 @@ LatentSigns::LatentSigns(const QuantizedLinear& linear, MatrixView<const float> 
       start_(i, j) = 0.5F * (start_(i, j) + original(i, j));
     }
   }
-  if (linear.groups > 1 && linear.panel == linear.cols && linear.mu.empty()) {
+  const bool row_scales = linear.panel == linear.cols && linear.mu.empty();
+  if (codewords != nullptr && linear.groups == 2 && row_scales) {
     group_sizes_ = Matrix<std::uint32_t>(linear.rows, linear.groups);
     for (std::size_t i = 0; i < linear.rows; ++i) {
       for (const std::uint8_t group : linear.group.row(i)) {

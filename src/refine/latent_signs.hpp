@@ -27,8 +27,9 @@ class LatentSigns {
   /// What a change of 1 is: the mean magnitude of the original weights.
   [[nodiscard]] float unit() const { return unit_; }
   /// Sets groups, signs and indices of `linear` for the latent weights `start + unit * change`, its
-  /// scales being what they are. Where whole rows share scales, each group keeps its number of
-  /// entries in each row and has those of its place by |latent| / alpha_col; other groups stay.
+  /// scales being what they are. With a codebook, two groups and scales of whole rows, each group
+  /// keeps its number of entries in each row and has those of its place by |latent| / alpha_col;
+  /// other groups stay: their errors are small already, and training them made models worse.
   /// Signs are the nearest: the squared error is smallest, codewords as in encode with equal
   /// importance of all columns.
   /// @param unit of a change in this call

@@ -121,28 +121,26 @@ TEST_F(LatentSignsTest, CodewordsAreTheNearest) {
   }
 }
 
-// Three groups: each keeps its size in each row, and no entry of a higher group is smaller.
+// Each group keeps its size in each row, and no entry of the upper one is smaller.
 TEST_F(LatentSignsTest, GroupsFollowTheLatentWeights) {
-  linear_.groups = 3;
-  linear_.group_ratio = {1.0F, 2.0F, 4.0F};
+  use_codebook();
+  linear_.group_ratio = {1.0F, 4.0F};
   linear_.alpha = Matrix<float>(kRows, 1, 0.5F);
   linear_.alpha_col.assign(kCols, 1.0F);
   linear_.alpha_col[4] = 3.0F;
   const auto sizes_of = [&](std::size_t i) {
-    std::array<std::size_t, 3> sizes{};
+    std::array<std::size_t, 2> sizes{};
     for (const std::uint8_t g : linear_.group.row(i)) {
       ++sizes.at(g);
     }
     return sizes;
   };
-  linear_.group(3, 0) = 2;
-  linear_.group(3, 7) = 2;
-  std::vector<std::array<std::size_t, 3>> before;
+  std::vector<std::array<std::size_t, 2>> before;
   for (std::size_t i = 0; i < kRows; ++i) {
     before.push_back(sizes_of(i));
   }
   const Matrix<std::uint8_t> groups_before = linear_.group;
-  const LatentSigns latent(linear_, weights_.view(), nullptr);
+  const LatentSigns latent(linear_, weights_.view(), search_.get());
   Rng rng(3);
   Matrix<float> target(kRows, kCols);
   for (float& value : target.values()) {
@@ -165,14 +163,15 @@ TEST_F(LatentSignsTest, GroupsFollowTheLatentWeights) {
   }
 }
 
-// A panel has scales of its own, and means; its groups stay.
-TEST_F(LatentSignsTest, GroupsOfPanelsAreFrozen) {
-  linear_.mu = Matrix<float>(kRows, 2);
+TEST_F(LatentSignsTest, GroupsWithMeansOrFreeSignsAreFrozen) {
   const Matrix<std::uint8_t> before = linear_.group;
-  const LatentSigns latent(linear_, weights_.view(), nullptr);
   Matrix<float> target = weights_;
   std::reverse(target.values().begin(), target.values().end());
-  latent.choose(changes_to(target), 1, linear_);
+  LatentSigns(linear_, weights_.view(), nullptr).choose(changes_to(target), 1, linear_);
+  EXPECT_EQ(linear_.group, before);
+  use_codebook();
+  linear_.mu = Matrix<float>(kRows, 2);
+  LatentSigns(linear_, weights_.view(), search_.get()).choose(changes_to(target), 1, linear_);
   EXPECT_EQ(linear_.group, before);
 }
 
