@@ -61,8 +61,9 @@ TEST(SweepTableText, HasAllFourBitsAndTheRatio) {
                               " 3.8 | 0123456789ab |  |\n"));
   EXPECT_THAT(text, HasSubstr("| b | not finished |"));
   EXPECT_THAT(text, HasSubstr("stored bits at LLaMA-2-7B shapes"));
-  EXPECT_THAT(text, HasSubstr("wikitext2: protocol gptq, window 512, all 9 windows of a text of 4600 "
-                              "tokens, with BOS. Original model: 50.000"));
+  EXPECT_THAT(text,
+              HasSubstr("wikitext2: protocol gptq, window 512, all 9 windows of a text of 4600 "
+                        "tokens, with BOS. Original model: 50.000"));
   SweepTable part = two_runs();
   part.rows[0].report = report(1.5, 60, 5);
   EXPECT_THAT(sweep_markdown(part), HasSubstr("the first 5 windows of a text of 4600 tokens"));
