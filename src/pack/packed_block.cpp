@@ -173,7 +173,7 @@ class LinearWriter {
       std::vector<float> ratios(linear_.group_ratio.begin() + 1, linear_.group_ratio.end());
       if (format_.int8_scales) {
         ratios.insert(ratios.begin(),
-                      {int8_unit(linear_.alpha.values()), int8_unit(column_scales())});
+                      {int8_unit(linear_.alpha.values()), int8_unit(linear_.alpha_col)});
       }
       store_.add_halves(name_ + ".group_ratio", layout_.group_ratio_shape(), ratios);
     }
@@ -198,14 +198,13 @@ class LinearWriter {
   void add_scales(const char* field, std::vector<std::int64_t> shape,
                   std::span<const float> values) {
     if (format_.int8_scales) {
-      store_.add_int8(name_ + field, std::move(shape), values, int8_unit(values));
+      store_.add_int8(name_ + field, std::move(shape), values);
     } else {
       store_.add_halves(name_ + field, std::move(shape), values);
     }
   }
 
-  /// [C, e]
-  [[nodiscard]] std::vector<float> column_scales() const {
+  void write_column_scale() {
     std::vector<float> values;
     for (std::size_t row = 0; row < layout_.column_scales; ++row) {
       const auto scales = std::span(linear_.alpha_col).subspan(row * layout_.cols, layout_.cols);
@@ -217,11 +216,7 @@ class LinearWriter {
         values.push_back(scales[column]);
       }
     }
-    return values;
-  }
-
-  void write_column_scale() {
-    add_scales(".alpha_col", layout_.alpha_col_shape(), column_scales());
+    add_scales(".alpha_col", layout_.alpha_col_shape(), values);
     if (!linear_.salient_alpha_col.empty()) {
       store_.add_halves(name_ + ".salient_alpha_col", layout_.salient_alpha_col_shape(),
                         linear_.salient_alpha_col);

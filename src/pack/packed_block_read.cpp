@@ -51,8 +51,8 @@ class TensorReader {
   }
 
   /// A tensor of one dimension whose extent the file alone knows.
-  [[nodiscard]] const TensorView& list(const char* field, DType dtype = DType::kU8) const {
-    const TensorView& tensor = of_type(field, dtype);
+  [[nodiscard]] const TensorView& list(const char* field) const {
+    const TensorView& tensor = of_type(field, DType::kU8);
     if (tensor.shape.size() != 1) {
       origin(tensor).fail(0, "shape ", shape_text(tensor.shape), ", expected one dimension");
     }
@@ -354,19 +354,20 @@ class LinearReader {
     }
     std::vector<float> ratios = reader_.halves("group_ratio", layout.group_ratio_shape());
     if (format_.int8_scales) {
-      alpha_unit_ = checked_unit(ratios, 0);
-      column_unit_ = checked_unit(ratios, 1);
+      alpha_unit_ = checked_unit(layout, ratios, 0);
+      column_unit_ = checked_unit(layout, ratios, 1);
       ratios.erase(ratios.begin(), ratios.begin() + 2);
     }
     ratios.insert(ratios.begin(), 1.0F);
     linear_.group_ratio = std::move(ratios);
   }
 
-  [[nodiscard]] float checked_unit(const std::vector<float>& ratios, std::size_t k) const {
+  [[nodiscard]] float checked_unit(const LinearLayout& layout, const std::vector<float>& ratios,
+                                   std::size_t k) const {
     int exponent = 0;
     const float mantissa = std::frexp(ratios[k], &exponent);  // in [0.5, 1)
     if (mantissa != 0.5F || exponent - 1 < kMinScaleExponent || exponent - 1 > kMaxScaleExponent) {
-      const TensorView& tensor = reader_.list("group_ratio", DType::kF16);
+      const TensorView& tensor = reader_.at("group_ratio", DType::kF16, layout.group_ratio_shape());
       reader_.origin(tensor).fail(2 * k, "unit ", ratios[k], ", expected a power of two, 2^",
                                   kMinScaleExponent, " to 2^", kMaxScaleExponent);
     }

@@ -46,7 +46,8 @@ void TensorStore::add_halves(std::string name, std::vector<std::int64_t> shape,
 }
 
 void TensorStore::add_int8(std::string name, std::vector<std::int64_t> shape,
-                           std::span<const float> values, float unit) {
+                           std::span<const float> values) {
+  const float unit = int8_unit(values);
   std::vector<std::uint8_t> bytes(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     const float code = values[i] / unit;

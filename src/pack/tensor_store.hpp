@@ -25,10 +25,9 @@ class TensorStore {
   void add_integers(std::string name, std::span<const std::int64_t> values);
   /// Values that fp16 holds exactly. @throws Error naming the tensor for any other
   void add_halves(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
-  /// Values that are -127 .. 127 times `unit`, as these integers.
+  /// Values that are -127 .. 127 times their `int8_unit`, as these integers.
   /// @throws Error naming the tensor for any other
-  void add_int8(std::string name, std::vector<std::int64_t> shape, std::span<const float> values,
-                float unit);
+  void add_int8(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
   /// Values of the name, type and shape of `like`, rounded to nearest.
   void add_rounded(const TensorView& like, std::span<const float> values);
   /// `PREFIX.codebook`, codeword k in bits [k v, (k + 1) v), and `PREFIX.codebook_size`; several

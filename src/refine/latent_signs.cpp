@@ -37,11 +37,9 @@ LatentSigns::LatentSigns(const QuantizedLinear& linear, MatrixView<const float> 
   }
   const bool row_scales = linear.panel == linear.cols && linear.mu.empty();
   if (codewords != nullptr && linear.groups == 2 && row_scales) {
-    group_sizes_ = Matrix<std::uint32_t>(linear.rows, linear.groups);
     for (std::size_t i = 0; i < linear.rows; ++i) {
-      for (const std::uint8_t group : linear.group.row(i)) {
-        ++group_sizes_(i, group);
-      }
+      const auto groups = linear.group.row(i);
+      upper_size_.push_back(std::count(groups.begin(), groups.end(), std::uint8_t{1}));
     }
   }
   unit_ = static_cast<float>(sum / static_cast<double>(linear.rows * linear.cols));
@@ -54,7 +52,7 @@ void LatentSigns::choose(std::span<const float> change, float unit, QuantizedLin
     for (std::size_t j = 0; j < linear.cols; ++j) {
       latent[j] = start_(i, j) + unit * change[i * linear.cols + j];
     }
-    if (!group_sizes_.empty()) {
+    if (!upper_size_.empty()) {
       choose_groups(i, latent, linear);
     }
     if (codewords_ != nullptr) {
@@ -76,14 +74,10 @@ void LatentSigns::choose_groups(std::size_t row, std::span<const float> latent,
   }
   const auto groups = linear.group.row(row);
   std::fill(groups.begin(), groups.end(), std::uint8_t{0});
-  auto first = order.begin();
-  for (std::size_t g = linear.groups - 1; g > 0; --g) {
-    const auto last = first + group_sizes_(row, g);
-    std::nth_element(first, last, order.end());
-    std::for_each(first, last,
-                  [&](const auto& entry) { groups[entry.second] = static_cast<std::uint8_t>(g); });
-    first = last;
-  }
+  const auto upper_end = order.begin() + upper_size_[row];
+  std::nth_element(order.begin(), upper_end, order.end());
+  std::for_each(order.begin(), upper_end,
+                [&](const auto& entry) { groups[entry.second] = std::uint8_t{1}; });
 }
 
 void LatentSigns::choose_codewords(std::size_t row, std::span<const float> latent,

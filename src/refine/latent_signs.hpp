@@ -42,8 +42,7 @@ class LatentSigns {
 
   Matrix<float> start_;
   float unit_ = 0;
-  /// [n, G] entries of each group; empty: groups are frozen
-  Matrix<std::uint32_t> group_sizes_;
+  std::vector<std::ptrdiff_t> upper_size_;  ///< [n] entries of group 1; empty: groups are frozen
   const CodewordSearch* codewords_ = nullptr;
 };
 
