@@ -50,6 +50,9 @@ FOREIGN = {
     "yaml-cpp/": "config",
     "CLI/": "app tools",
     "cuda": "cuda",
+    "cublas": "cuda",
+    "cusolver": "cuda",
+    "nvtx3/": "cuda",
     "nccl": "cuda",
 }
 # Headers that exist to wrap a foreign library for the .cpp files of their own module.

@@ -3,21 +3,6 @@
 #include "backend/entry.hpp"
 
 namespace btc {
-namespace {
-
-EntryScale entry_scale(const PanelScales& scales, std::size_t i, std::size_t g, std::size_t j,
-                       std::size_t width) {
-  return {scales.entry_alpha(i, g, j, width), scales.mu.empty() ? 0.0F : scales.mu(i, g)};
-}
-
-}  // namespace
-
-SalientScale salient_scale(const PanelScales& scales, std::size_t i, std::size_t s,
-                           std::size_t rank) {
-  const std::size_t count = scales.salient_alpha.cols() / 2;
-  return {scales.plane_alpha(i, 2 * s, rank), scales.plane_alpha(i, 2 * s + 1, rank),
-          scales.salient_mu.empty() ? 0.0F : scales.salient_mu[i * count + s]};
-}
 
 Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& groups,
                                const PanelCode& code) {
@@ -29,11 +14,11 @@ Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& gro
     for (std::size_t j = 0; j < cols; ++j) {
       const std::uint8_t g = code.group(i, j);
       if (is_salient(g)) {
-        q(i, j) = salient_value(salient_scale(scales, i, salient_group(g), rank),
+        q(i, j) = salient_value(salient_scale(scales.view(), i, salient_group(g), rank),
                                 code.signs.get(i, j), code.residual.get(i, rank));
         ++rank;
       } else {
-        q(i, j) = entry_value(entry_scale(scales, i, g, j, cols), code.signs.get(i, j));
+        q(i, j) = entry_value(entry_scale(scales.view(), i, g, j, cols), code.signs.get(i, j));
       }
     }
     BTC_CHECK(rank == groups.salient.size(), "row ", i, " has ", rank, " salient entries of ",
@@ -56,10 +41,10 @@ PanelCode nearest_signs(MatrixView<const float> x, const PanelGroups& groups,
       code.target(i, j) = w;
       const std::uint8_t g = groups.group(i, j);
       if (!is_salient(g)) {
-        code.signs.set(i, j, entry_sign(w, entry_scale(scales, i, g, j, x.cols())));
+        code.signs.set(i, j, entry_sign(w, entry_scale(scales.view(), i, g, j, x.cols())));
         continue;
       }
-      const SalientScale scale = salient_scale(scales, i, salient_group(g), rank);
+      const SalientScale scale = salient_scale(scales.view(), i, salient_group(g), rank);
       const bool sign = salient_sign(w, scale);
       code.signs.set(i, j, sign);
       code.residual.set(i, rank++, salient_residual(w, scale, sign));

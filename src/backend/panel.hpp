@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "common/bit_matrix.hpp"
@@ -46,6 +47,35 @@ struct PanelGroups {
   std::size_t salient_count = 1;       ///< g; salient group 0 holds the smallest magnitudes
 };
 
+/// Borrowed `PanelScales`, of the host or of a device.
+struct PanelScalesView {
+  MatrixView<const float> alpha;
+  MatrixView<const float> mu;
+  MatrixView<const float> salient_alpha;
+  std::span<const float> salient_mu;
+  std::span<const float> alpha_col;
+  std::span<const float> salient_alpha_col;
+
+  /// alpha[i, g] * alpha_col[g, j]. @param width k
+  [[nodiscard]] constexpr float entry_alpha(std::size_t i, std::size_t g, std::size_t j,
+                                            std::size_t width) const {
+    if (alpha_col.empty()) {
+      return alpha(i, g);
+    }
+    const std::size_t row = alpha_col.size() == width ? 0 : g;
+    return alpha(i, g) * alpha_col[row * width + j];
+  }
+  /// Scale of a plane (2 s + 0 or 1 of salient group s) in the salient column of this rank.
+  [[nodiscard]] constexpr float plane_alpha(std::size_t i, std::size_t plane,
+                                            std::size_t rank) const {
+    if (salient_alpha_col.empty()) {
+      return salient_alpha(i, plane);
+    }
+    const std::size_t columns = salient_alpha_col.size() / salient_alpha.cols();
+    return salient_alpha(i, plane) * salient_alpha_col[plane * columns + rank];
+  }
+};
+
 /// Scales of a panel. Empty matrices and vectors are absent terms.
 struct PanelScales {
   Matrix<float> alpha;            ///< [n, G]
@@ -56,22 +86,14 @@ struct PanelScales {
   std::vector<float> alpha_col;
   std::vector<float> salient_alpha_col;  ///< [2g, K], of both planes of each salient group
 
-  /// alpha[i, g] * alpha_col[g, j]. @param width k
+  [[nodiscard]] PanelScalesView view() const {
+    return {alpha.view(), mu.view(), salient_alpha.view(),
+            salient_mu,   alpha_col, salient_alpha_col};
+  }
+  /// As in `PanelScalesView`.
   [[nodiscard]] float entry_alpha(std::size_t i, std::size_t g, std::size_t j,
                                   std::size_t width) const {
-    if (alpha_col.empty()) {
-      return alpha(i, g);
-    }
-    const std::size_t row = alpha_col.size() == width ? 0 : g;
-    return alpha(i, g) * alpha_col[row * width + j];
-  }
-  /// Scale of a plane (2 s + 0 or 1 of salient group s) in the salient column of this rank.
-  [[nodiscard]] float plane_alpha(std::size_t i, std::size_t plane, std::size_t rank) const {
-    if (salient_alpha_col.empty()) {
-      return salient_alpha(i, plane);
-    }
-    const std::size_t columns = salient_alpha_col.size() / salient_alpha.cols();
-    return salient_alpha(i, plane) * salient_alpha_col[plane * columns + rank];
+    return view().entry_alpha(i, g, j, width);
   }
 };
 

@@ -57,6 +57,12 @@ class MpiError : public Error {
   using Error::Error;
 };
 
+/// A call of a device's driver or library failed, or its memory is too small.
+class DeviceError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A value that is not finite, or a factorisation that failed at every damping.
 class NumericError : public Error {
  public:

@@ -11,33 +11,37 @@
 
 namespace btc {
 
-/// Borrowed row-major matrix [rows, cols]; rows lie `stride` elements apart.
+/// Borrowed row-major matrix [rows, cols]; rows lie `stride` elements apart. Constexpr functions
+/// run in CUDA kernels too.
 template <typename T>
 class MatrixView {
  public:
   MatrixView() = default;
-  MatrixView(T* data, std::size_t rows, std::size_t cols, std::size_t stride)
+  constexpr MatrixView(T* data, std::size_t rows, std::size_t cols, std::size_t stride)
       : data_(data), rows_(rows), cols_(cols), stride_(stride) {}
-  MatrixView(T* data, std::size_t rows, std::size_t cols) : MatrixView(data, rows, cols, cols) {}
+  constexpr MatrixView(T* data, std::size_t rows, std::size_t cols)
+      : MatrixView(data, rows, cols, cols) {}
   /// A view of mutable elements is also a view of constant ones.
-  operator MatrixView<const T>() const  // NOLINT(google-explicit-constructor)
+  constexpr operator MatrixView<const T>() const  // NOLINT(google-explicit-constructor)
       requires(!std::is_const_v<T>) {
     return {data_, rows_, cols_, stride_};
   }
 
-  [[nodiscard]] std::size_t rows() const { return rows_; }
-  [[nodiscard]] std::size_t cols() const { return cols_; }
-  [[nodiscard]] std::size_t stride() const { return stride_; }
-  [[nodiscard]] T* data() const { return data_; }
-  [[nodiscard]] std::span<T> row(std::size_t i) const { return {data_ + i * stride_, cols_}; }
-  T& operator()(std::size_t i, std::size_t j) const { return data_[i * stride_ + j]; }
+  [[nodiscard]] constexpr std::size_t rows() const { return rows_; }
+  [[nodiscard]] constexpr std::size_t cols() const { return cols_; }
+  [[nodiscard]] constexpr std::size_t stride() const { return stride_; }
+  [[nodiscard]] constexpr T* data() const { return data_; }
+  [[nodiscard]] constexpr std::span<T> row(std::size_t i) const {
+    return {data_ + i * stride_, cols_};
+  }
+  constexpr T& operator()(std::size_t i, std::size_t j) const { return data_[i * stride_ + j]; }
   /// Columns [begin, end) of all rows.
-  [[nodiscard]] MatrixView columns(std::size_t begin, std::size_t end) const {
+  [[nodiscard]] constexpr MatrixView columns(std::size_t begin, std::size_t end) const {
     return {data_ + begin, rows_, end - begin, stride_};
   }
   /// The sub-matrix of rows [r0, r1) and columns [c0, c1).
-  [[nodiscard]] MatrixView sub(std::size_t r0, std::size_t r1, std::size_t c0,
-                               std::size_t c1) const {
+  [[nodiscard]] constexpr MatrixView sub(std::size_t r0, std::size_t r1, std::size_t c0,
+                                         std::size_t c1) const {
     return {data_ + r0 * stride_ + c0, r1 - r0, c1 - c0, stride_};
   }
 

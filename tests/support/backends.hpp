@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/backend.hpp"
+#include "common/error.hpp"
 
 namespace btc::test {
 
@@ -18,16 +19,21 @@ struct BackendCase {
   std::function<std::unique_ptr<Backend>()> make;
 };
 
-inline std::vector<BackendCase> all_backends() {
-  return {{"reference", [] { return make_reference_backend(); }},
-          {"cpu1", [] { return make_cpu_backend(1); }},
-          {"cpu2", [] { return make_cpu_backend(2); }}};
-}
+/// Those of the program that the test is linked into: the host's, or those of a device.
+std::vector<BackendCase> backends_under_test();
 
-/// Base of a parametrised suite; instantiate it with `BTC_FOR_ALL_BACKENDS(Suite)`.
+/// Base of a parametrised suite; instantiate it with `BTC_FOR_ALL_BACKENDS(Suite)`. Skips where the
+/// backend's device is absent.
 class BackendTest : public ::testing::TestWithParam<BackendCase> {
  protected:
-  std::unique_ptr<Backend> backend_ = GetParam().make();
+  void SetUp() override {
+    try {
+      backend_ = GetParam().make();
+    } catch (const BackendUnavailable& error) {
+      GTEST_SKIP() << error.what();
+    }
+  }
+  std::unique_ptr<Backend> backend_;
 };
 
 inline std::string backend_case_name(const ::testing::TestParamInfo<BackendCase>& info) {
@@ -36,6 +42,7 @@ inline std::string backend_case_name(const ::testing::TestParamInfo<BackendCase>
 
 }  // namespace btc::test
 
-#define BTC_FOR_ALL_BACKENDS(suite)                                                           \
-  INSTANTIATE_TEST_SUITE_P(Backends, suite, ::testing::ValuesIn(::btc::test::all_backends()), \
+#define BTC_FOR_ALL_BACKENDS(suite)                                                 \
+  INSTANTIATE_TEST_SUITE_P(Backends, suite,                                         \
+                           ::testing::ValuesIn(::btc::test::backends_under_test()), \
                            ::btc::test::backend_case_name)

@@ -226,7 +226,7 @@ class Strip {
     for (std::size_t l = 0; l < rows_; ++l) {
       const std::uint8_t g = p_.groups.group(first_ + l, j);
       const SalientScale scale =
-          salient_scale(p_.scales, first_ + l, salient_group(g), p_.salient[j]);
+          salient_scale(p_.scales.view(), first_ + l, salient_group(g), p_.salient[j]);
       alpha_[b][l] = scale.alpha;
       residual_alpha_[b][l] = scale.residual;
       mu_[b][l] = scale.mu;

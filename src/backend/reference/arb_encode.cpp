@@ -22,11 +22,10 @@ struct RowEncoder {
   }
   [[nodiscard]] float importance(std::size_t j) const { return 1.0F / (u_at(j, j) * u_at(j, j)); }
   [[nodiscard]] EntryScale entry(std::size_t g, std::size_t j) const {
-    return {scales.entry_alpha(row, g, j, panel.width()),
-            scales.mu.empty() ? 0.0F : scales.mu(row, g)};
+    return entry_scale(scales.view(), row, g, j, panel.width());
   }
   [[nodiscard]] SalientScale salient(std::size_t j, std::uint8_t g) const {
-    return salient_scale(scales, row, salient_group(g), residual[j]);
+    return salient_scale(scales.view(), row, salient_group(g), residual[j]);
   }
 
   [[nodiscard]] bool regroups(std::size_t j) const {

@@ -1,0 +1,40 @@
+#include <memory>
+
+#include "backend/backend.hpp"
+#include "common/linear_code.hpp"
+#include "cuda/sessions.cuh"
+
+namespace btc {
+namespace {
+
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(int device) : context_(std::make_shared<const cuda::Context>(device)) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "cuda"; }
+  std::unique_ptr<KMeansSession> open_kmeans(const PatternHistogram& histogram) override {
+    return cuda::make_kmeans(context_, histogram);
+  }
+  std::unique_ptr<CodewordSearch> open_codewords(std::span<const Pattern> codewords,
+                                                 int vector_length) override {
+    return cuda::make_codewords(context_, codewords, vector_length);
+  }
+  std::unique_ptr<CodewordSearch> open_linear_code() override {
+    return cuda::make_codewords(context_, linear_code_words(), kLinearCodeLength);
+  }
+  std::unique_ptr<ArbSession> open_arb(MatrixView<const float> w,
+                                       MatrixView<const float> u) override {
+    return cuda::make_arb(context_, w, u);
+  }
+  Matrix<float> factor(MatrixView<const float> h) override { return cuda::factor(*context_, h); }
+
+ private:
+  std::shared_ptr<const cuda::Context> context_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cuda_backend(int device) {
+  return std::make_unique<CudaBackend>(device);
+}
+
+}  // namespace btc
