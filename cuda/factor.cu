@@ -95,6 +95,7 @@ Matrix<float> factor(const Context& context, MatrixView<const float> h) {
   DeviceMatrix<float> u(context, h);
   launch(context, all, reverse, u.view(), a.data());
   DeviceArray<int> info(context, 1);
+  const auto lock = context.use_libraries();
   cholesky(context, a, m, info);
   invert(context, a, m, info);
   launch(context, all, restore, a.data(), u.view());

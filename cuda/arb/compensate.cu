@@ -79,6 +79,7 @@ void multiply(const Context& context, MatrixView<const double> errors, const Dev
   const int n = narrow<int>(errors.rows());
   const int k = narrow<int>(errors.cols());
   const int width = narrow<int>(columns);
+  const auto lock = context.use_libraries();
   BTC_CUDA(cublasDgemm(context.blas(), CUBLAS_OP_N, CUBLAS_OP_N, width, n, k, &one, u.data(), width,
                        errors.data(), k, &zero, push.data(), width));
 }
@@ -121,6 +122,7 @@ double ArbSession::energy(MatrixView<const float> e) const {
     const std::size_t end = std::min(begin + slice, e.rows());
     const DeviceMatrix<float> part(*context_, e.sub(begin, end, 0, e.cols()));
     const DeviceArray<double> x = widened(*context_, part.view());
+    const auto lock = context_->use_libraries();
     // Row-major X U = E is U^T X^T = E^T for a library that reads columns.
     BTC_CUDA(cublasDtrsm(context_->blas(), CUBLAS_SIDE_LEFT, CUBLAS_FILL_MODE_LOWER, CUBLAS_OP_N,
                          CUBLAS_DIAG_NON_UNIT, m, narrow<int>(end - begin), &one, u.data(), m,

@@ -3,7 +3,7 @@
 
 namespace btc {
 
-std::unique_ptr<Backend> make_cuda_backend(int /*device*/) {
+std::unique_ptr<Backend> make_cuda_backend(int /*device*/, int /*threads*/) {
   // Without the device, all ranks give one reason, which is printed once.
   BTC_THROW(BackendUnavailable,
             "this program was built without CUDA (CMake option BTC_WITH_CUDA=OFF); "

@@ -43,7 +43,7 @@ std::unique_ptr<Backend> make_backend(const ComputeParams& compute, const Commun
     case BackendKind::kCpu:
       return make_cpu_backend(compute.threads_per_rank);
     case BackendKind::kCuda:
-      return make_cuda_backend(comm.local_rank());
+      return make_cuda_backend(comm.local_rank(), compute.threads_per_rank);
   }
   BTC_THROW(Error, "unknown backend");
 }

@@ -13,7 +13,7 @@ void doctor(int threads) {
   const MpiEnvironment mpi;
   std::cout << describe_run(Communicator::world(), threads);
   try {
-    std::cout << "backend cuda: " << make_cuda_backend(0)->name() << " on device 0\n";
+    std::cout << "backend cuda: " << make_cuda_backend(0, threads)->name() << " on device 0\n";
   } catch (const Error& error) {
     std::cout << "backend cuda: not available: " << error.what() << "\n";
   }
