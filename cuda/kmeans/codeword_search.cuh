@@ -12,7 +12,7 @@ namespace btc::cuda {
 class CodewordSearch final : public btc::CodewordSearch {
  public:
   /// @param codewords [c], copied to the device
-  /// @throws InputError as `check_codewords`
+  /// @pre `check_codewords` passed and the context is current
   CodewordSearch(std::shared_ptr<const Context> context, std::span<const Pattern> codewords,
                  int vector_length);
 

@@ -20,6 +20,7 @@ inline constexpr int kFlipLanes = 8;
 
 /// Low bits of a search's key, which hold the codeword's index; the bits above hold its cost.
 inline constexpr int kFlipIndexBits = 24;
+inline constexpr std::uint32_t kFlipIndexMask = (std::uint32_t{1} << kFlipIndexBits) - 1;
 
 /// One sum of costs per lane; 24 costs of at most 2^26 fit.
 struct alignas(16) FlipCosts {
