@@ -27,11 +27,43 @@ struct alignas(16) FlipCosts {
   std::array<std::int32_t, kFlipLanes> lane;
 };
 
+/// Half of the lanes. The tables hold these halves of all entries, then the other ones:
+/// neighbouring entries lie in neighbouring banks of shared memory.
+struct alignas(16) HalfCosts {
+  static constexpr int kLanes = kFlipLanes / 2;
+  std::array<std::int32_t, kLanes> lane;
+};
+
 /// Number of entries of the tables for `vector_length` bits: 256 per whole byte, 2^r for r bits
 /// left. At most 768, which are 24 KiB.
 BTC_HD constexpr int flip_table_entries(int vector_length) {
   const int rest = vector_length % 8;
   return vector_length / 8 * 256 + (rest > 0 ? 1 << rest : 0);
+}
+
+/// Writes an entry of the tables [entries]. @see load_entry
+BTC_HD inline void store_entry(FlipCosts* tables, int entries, int entry, const FlipCosts& sum) {
+  HalfCosts low{};
+  HalfCosts high{};
+  for (std::size_t r = 0; r < HalfCosts::kLanes; ++r) {
+    low.lane[r] = sum.lane[r];
+    high.lane[r] = sum.lane[HalfCosts::kLanes + r];
+  }
+  auto* const halves = reinterpret_cast<HalfCosts*>(tables);
+  halves[entry] = low;
+  halves[entries + entry] = high;
+}
+
+BTC_HD inline FlipCosts load_entry(const FlipCosts* tables, int entries, int entry) {
+  const auto* const halves = reinterpret_cast<const HalfCosts*>(tables);
+  const HalfCosts low = halves[entry];
+  const HalfCosts high = halves[entries + entry];
+  FlipCosts sum;
+  for (std::size_t r = 0; r < HalfCosts::kLanes; ++r) {
+    sum.lane[r] = low.lane[r];
+    sum.lane[HalfCosts::kLanes + r] = high.lane[r];
+  }
+  return sum;
 }
 
 /// Fills the tables: entry 256 t + x holds the costs of the flips that make byte t of `own` x.
@@ -55,7 +87,7 @@ BTC_HD void build_flip_tables(const Team& team, const Pattern* own, const FlipCo
         sum.lane[r] += (((own[r] ^ signs) >> b) & 1U) != 0 ? cost.lane[r] : 0;
       }
     }
-    tables[entry] = sum;
+    store_entry(tables, entries, entry, sum);
   }
   team.sync();
 }
@@ -84,9 +116,11 @@ struct CheapestFlips {
 
 /// What turning each lane's signs into `codeword` costs.
 BTC_HD inline FlipCosts flip_costs(Pattern codeword, int vector_length, const FlipCosts* tables) {
-  FlipCosts sum = tables[codeword & 255U];
+  const int entries = flip_table_entries(vector_length);
+  FlipCosts sum = load_entry(tables, entries, static_cast<int>(codeword & 255U));
   for (int first = 8; first < vector_length; first += 8) {
-    const FlipCosts more = tables[first * 32 + static_cast<int>((codeword >> first) & 255U)];
+    const auto byte = static_cast<int>((codeword >> first) & 255U);
+    const FlipCosts more = load_entry(tables, entries, first / 8 * 256 + byte);
     for (std::size_t r = 0; r < kFlipLanes; ++r) {
       sum.lane[r] += more.lane[r];
     }
