@@ -1,10 +1,11 @@
 #include "cuda/arb/compensate.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "cuda/arb/session.cuh"
+#include "cuda/runtime/column_sums.cuh"
 #include "cuda/runtime/launch.cuh"
-#include "cuda/runtime/sum_rows.cuh"
 #include "cuda/runtime/team.cuh"
 
 namespace btc::cuda {
@@ -130,7 +131,7 @@ double ArbSession::energy(MatrixView<const float> e) const {
     launch(*context_, {end - begin, kThreads}, square_rows,
            MatrixView<const double>(x.data(), end - begin, e.cols()), sums.view().data() + begin);
   }
-  return sum_rows(*context_, sums.view()).front();
+  return column_sums(*context_, std::move(sums)).front();
 }
 
 }  // namespace btc::cuda

@@ -19,7 +19,7 @@ BTC_HD void panel_error(const Team& team, std::span<const float> w, std::span<co
   if (kind == Compensation::kBlock) {
     team.sync();
   } else {
-    times_inverse(team, error, u);
+    times_inverse(team, u, 1, error, 0);
   }
 }
 

@@ -8,26 +8,29 @@
 
 namespace btc::cuda {
 
-/// x := x U^-1 for one row of x. Column after column leaves all later ones, so each element sees
-/// the subtractions of the reference in the same order.
-/// @param x [k], shared by the team, written before; complete for all members on return
+/// x := x U^-1 for each of `count` vectors `x` [k], `stride` apart, written before. Column after
+/// column leaves all later ones, so each element sees the subtractions of the reference in the same
+/// order. Starts and ends with a sync.
 /// @param u [k, k] upper triangular
-template <typename Team>
-BTC_HD void times_inverse(const Team& team, double* x, MatrixView<const float> u) {
-  const std::size_t k = u.rows();
-  const auto rank = static_cast<std::size_t>(team.rank());
-  for (std::size_t j = 0; j < k; ++j) {
-    team.sync();
-    const double quotient = x[j] / static_cast<double>(u(j, j));
-    for (std::size_t l = j + 1 + rank; l < k; l += static_cast<std::size_t>(team.size())) {
-      x[l] -= quotient * static_cast<double>(u(j, l));
-    }
-    team.sync();
-    if (rank == 0) {
-      x[j] = quotient;
-    }
-  }
+template <class Team>
+BTC_HD void times_inverse(const Team& team, MatrixView<const float> u, std::size_t count, double* x,
+                          std::size_t stride) {
+  const auto member = static_cast<std::size_t>(team.rank());
+  const auto members = static_cast<std::size_t>(team.size());
   team.sync();
+  for (std::size_t j = 0; j < u.cols(); ++j) {
+    for (std::size_t a = member; a < count; a += members) {
+      x[a * stride + j] /= static_cast<double>(u(j, j));
+    }
+    team.sync();
+    for (std::size_t l = j + 1 + member; l < u.cols(); l += members) {
+      const auto factor = static_cast<double>(u(j, l));
+      for (std::size_t a = 0; a < count; ++a) {
+        x[a * stride + l] -= x[a * stride + j] * factor;
+      }
+    }
+    team.sync();
+  }
 }
 
 }  // namespace btc::cuda

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 
 #include "common/rng.hpp"
-#include "cuda/runtime/sum_rows.hpp"
 #include "support/host_team.hpp"
 
 namespace btc::cuda {
@@ -64,21 +63,6 @@ TEST_P(CompensateKernel, PushesWhatTheReferencePushes) {
 INSTANTIATE_TEST_SUITE_P(Kinds, CompensateKernel,
                          ::testing::Values(Compensation::kBlock, Compensation::kExact,
                                            Compensation::kSequential));
-
-TEST(SumRows, AddsEveryRowOnce) {
-  for (const std::size_t rows : {1U, 31U, 64U, 100U}) {
-    Matrix<double> x(rows, 2);
-    for (std::size_t i = 0; i < rows; ++i) {
-      x(i, 1) = static_cast<double>(i + 1);
-    }
-    for (const int team_size : {1, 32, 64}) {
-      test::run_team(team_size, [&](const test::HostTeam& team) {
-        EXPECT_EQ(sum_column(team, x.view(), 0), 0.0);
-        EXPECT_EQ(sum_column(team, x.view(), 1), static_cast<double>(rows * (rows + 1) / 2));
-      });
-    }
-  }
-}
 
 }  // namespace
 }  // namespace btc::cuda
