@@ -18,8 +18,8 @@ __global__ void place_labels(std::span<const Pattern> codewords, std::uint32_t* 
 }
 
 __global__ void relax_tiles(CubePass pass, std::uint32_t* keys, std::uint32_t kept) {
-  extern __shared__ std::uint32_t tile_keys[];
-  relax_tile(BlockTeam(), pass, blockIdx.x, keys, kept, tile_keys);
+  extern __shared__ KeyQuad tile_keys[];
+  relax_tile(BlockTeam(), pass, blockIdx.x, keys, kept, tile_keys[0].key.data());
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 /// memory.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -66,39 +67,87 @@ inline std::vector<CubePass> cube_passes(int vector_length) {
   return passes;
 }
 
-/// Slot of the pair's member without bit b; the other one is this | 1 << b.
-BTC_HD constexpr Pattern pair_slot(Pattern pair, int b) {
-  const Pattern low = pair & ((Pattern{1} << b) - 1);
-  return ((pair ^ low) << 1) | low;
+/// Neighbouring keys, which a member moves at once. Every pass keeps four of them together.
+struct alignas(16) KeyQuad {
+  std::array<std::uint32_t, 4> key;
+};
+
+BTC_HD inline KeyQuad& quad(std::uint32_t* keys) { return *reinterpret_cast<KeyQuad*>(keys); }
+
+/// One bit for two patterns that differ in it.
+BTC_HD inline void relax_pair(std::uint32_t& a, std::uint32_t& b) {
+  const std::uint32_t by_b = b + kFlipStep;
+  const std::uint32_t by_a = a + kFlipStep;
+  a = a < by_b ? a : by_b;
+  b = b < by_a ? b : by_a;
+}
+
+/// Two bits for four patterns; bit i of a position in the quad is the i-th of them.
+BTC_HD inline void relax_quad(KeyQuad& q) {
+  relax_pair(q.key[0], q.key[1]);
+  relax_pair(q.key[2], q.key[3]);
+  relax_pair(q.key[0], q.key[2]);
+  relax_pair(q.key[1], q.key[3]);
+}
+
+/// `i` with `count` zeros put in at bit b.
+BTC_HD constexpr Pattern spread_at(Pattern i, int b, int count) {
+  const Pattern low = i & ((Pattern{1} << b) - 1);
+  return ((i ^ low) << count) | low;
+}
+
+/// Bits b and b + 1 of a tile's slots, or only b where it is the last.
+template <class Team>
+BTC_HD void relax_bits(const Team& team, int b, int tile_bits, std::uint32_t* tile_keys) {
+  const Pattern slots = Pattern{1} << tile_bits;
+  const Pattern step = Pattern{1} << b;
+  const auto size = static_cast<Pattern>(team.size());
+  if (b + 1 == tile_bits) {
+    for (auto i = static_cast<Pattern>(team.rank()); i < slots / 2; i += size) {
+      std::uint32_t* const key = tile_keys + spread_at(i, b, 1);
+      relax_pair(key[0], key[step]);
+    }
+    return;
+  }
+  for (auto i = static_cast<Pattern>(team.rank()); i < slots / 4; i += size) {
+    std::uint32_t* const key = tile_keys + spread_at(i, b, 2);
+    KeyQuad q{{key[0], key[step], key[2 * step], key[3 * step]}};
+    relax_quad(q);
+    for (std::size_t j = 0; j < q.key.size(); ++j) {
+      key[j * step] = q.key[j];
+    }
+  }
 }
 
 /// Takes the bits of a pass in one tile. Other teams work on the other tiles.
-/// @param keys  [2^v], read and overwritten
+/// @param keys  [2^v], read and overwritten, on a boundary of 16 bytes as `tile_keys` is
 /// @param kept  bits of a key that are stored: all, or in the last pass kLabelMask
 /// @param tile_keys  [2^tile_bits], shared by the team
 template <class Team>
 BTC_HD void relax_tile(const Team& team, const CubePass& pass, Pattern tile, std::uint32_t* keys,
                        std::uint32_t kept, std::uint32_t* tile_keys) {
   const Pattern slots = Pattern{1} << pass.tile_bits();
-  const auto rank = static_cast<Pattern>(team.rank());
-  const auto size = static_cast<Pattern>(team.size());
-  for (Pattern slot = rank; slot < slots; slot += size) {
-    tile_keys[slot] = keys[pass.pattern(tile, slot)];
-  }
-  for (int b = pass.carried; b < pass.tile_bits(); ++b) {
-    team.sync();
-    for (Pattern pair = rank; pair < slots / 2; pair += size) {
-      const Pattern slot = pair_slot(pair, b);
-      const Pattern other = slot | (Pattern{1} << b);
-      const std::uint32_t low = tile_keys[slot];
-      const std::uint32_t high = tile_keys[other];
-      tile_keys[slot] = low < high + kFlipStep ? low : high + kFlipStep;
-      tile_keys[other] = high < low + kFlipStep ? high : low + kFlipStep;
+  const Pattern begin = 4 * static_cast<Pattern>(team.rank());
+  const Pattern stride = 4 * static_cast<Pattern>(team.size());
+  const bool contiguous = pass.carried == 0;
+  for (Pattern slot = begin; slot < slots; slot += stride) {
+    KeyQuad q = quad(keys + pass.pattern(tile, slot));
+    if (contiguous) {
+      relax_quad(q);
     }
+    quad(tile_keys + slot) = q;
+  }
+  for (int b = contiguous ? 2 : pass.carried; b < pass.tile_bits(); b += 2) {
+    team.sync();
+    relax_bits(team, b, pass.tile_bits(), tile_keys);
   }
   team.sync();
-  for (Pattern slot = rank; slot < slots; slot += size) {
-    keys[pass.pattern(tile, slot)] = tile_keys[slot] & kept;
+  for (Pattern slot = begin; slot < slots; slot += stride) {
+    KeyQuad q = quad(tile_keys + slot);
+    for (std::uint32_t& key : q.key) {
+      key &= kept;
+    }
+    quad(keys + pass.pattern(tile, slot)) = q;
   }
 }
 
