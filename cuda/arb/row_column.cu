@@ -28,9 +28,12 @@ __global__ void row_kernel(RowColumnTask<kPlanes> task, std::size_t plane, bool 
 /// A warp for each slot, tile of rows and column.
 template <std::size_t kPlanes>
 __global__ void tile_sum_kernel(RowColumnTask<kPlanes> task, std::size_t plane, bool start) {
-  const std::size_t j = warp_in_grid() % task.width;
-  const std::size_t tile = warp_in_grid() / task.width % task.tiles();
-  const std::size_t slot = warp_in_grid() / task.width / task.tiles();
+  const auto warp = static_cast<unsigned>(warp_in_grid());  // quicker to divide
+  const auto width = static_cast<unsigned>(task.width);
+  const auto tiles = static_cast<unsigned>(task.tiles());
+  const std::size_t j = warp % width;
+  const std::size_t tile = warp / width % tiles;
+  const std::size_t slot = warp / width / tiles;
   if (slot < task.slots) {
     sum_column_of_tile(WarpTeam(), task, slot, plane, j, tile, start);
   }
@@ -122,7 +125,7 @@ class Sweeps {
     launch(*context_, warps(columns), column_kernel<kPlanes>, task_, plane, start);
   }
   static LaunchShape warps(std::size_t count) {
-    return {ceil_div(count * kWarpSize, kThreads), kThreads};
+    return {ceil_div(narrow<unsigned>(count) * std::size_t{kWarpSize}, kThreads), kThreads};
   }
 
   const Context* context_;

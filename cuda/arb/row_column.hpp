@@ -117,7 +117,7 @@ BTC_HD void sum_column_of_tile(const Team& team, const RowColumnTask<kPlanes>& t
   }
   above = team.sum(above);
   below = team.sum(below);
-  entries = team.sum(entries);
+  entries = start ? team.sum(entries) : 0;
   if (team.rank() == 0) {
     double* const part = task.part + (slot * task.width + j) * 3 * task.tiles() + tile;
     part[0] = above;
@@ -133,7 +133,7 @@ BTC_HD void finish_column(const Team& team, const RowColumnTask<kPlanes>& task, 
   const std::size_t tiles = task.tiles();
   const double* const part = task.part + (slot * task.width + j) * 3 * tiles;
   double sums[3] = {0, 0, 0};
-  for (std::size_t s = 0; s < 3; ++s) {
+  for (std::size_t s = 0; s < (start ? 3 : 2); ++s) {
     for (auto tile = static_cast<std::size_t>(team.rank()); tile < tiles;
          tile += static_cast<std::size_t>(team.size())) {
       sums[s] += part[s * tiles + tile];
@@ -141,8 +141,8 @@ BTC_HD void finish_column(const Team& team, const RowColumnTask<kPlanes>& task, 
     sums[s] = team.sum(sums[s]);
   }
   if (team.rank() == 0) {
-    task.used[slot * task.width + j] = sums[2];
     if (start) {
+      task.used[slot * task.width + j] = sums[2];
       task.column_scale(slot, plane, j) = sums[1] > 0 ? sums[0] / sums[1] : 0.0;
     } else {
       task.column_scale(slot, plane, j) = sums[0] / (sums[1] + fit_detail::kTiny);
@@ -152,11 +152,11 @@ BTC_HD void finish_column(const Team& team, const RowColumnTask<kPlanes>& task, 
 
 /// Planes of one entry, number `at` in tile order: the nearest of the four values.
 BTC_HD inline void choose_planes(const RowColumnTask<2>& task, std::size_t at) {
-  const std::size_t i = at / (task.width * kTileRows) * kTileRows + at % kTileRows;
-  const std::size_t j = at / kTileRows % task.width;
-  if (i >= task.rows || !is_salient(task.group[at])) {
+  if (!is_salient(task.group[at])) {  // all past the last row too
     return;
   }
+  const std::size_t i = at / (task.width * kTileRows) * kTileRows + at % kTileRows;
+  const std::size_t j = at / kTileRows % task.width;
   const std::size_t slot = salient_group(task.group[at]);
   if (slot < task.slots) {
     const GroupFit values{0, task.row_scale(slot, 0, i) * task.column_scale(slot, 0, j),
