@@ -1,5 +1,6 @@
 #include "backend/fit_groups.hpp"
 #include "cuda/arb/fit_panel.hpp"
+#include "cuda/arb/row_column.cuh"
 #include "cuda/arb/session.cuh"
 #include "cuda/runtime/launch.cuh"
 #include "cuda/runtime/team.cuh"
@@ -102,43 +103,60 @@ class DeviceFit {
   DeviceArray<std::uint8_t> entry_planes_;
 };
 
+/// Fits row by row, for the rules that have no column scales, into the room of `result`.
+void fit_rows_of(const Context& context, const TiledPanel& panel, const PanelGroups& groups,
+                 const FitParams& params, PanelFit& result) {
+  const bool own_signs = keeps_own_signs(params.rule);
+  const std::size_t size = tiled_size(panel.rows, panel.width);
+  const DeviceArray<float> entries(context, size);
+  const DeviceArray<std::uint8_t> planes(context, size);
+  const DeviceArray<std::uint32_t> columns(context, own_signs ? size : 0);
+  const DeviceMatrix<float> gram(
+      context, params.rule == FitRule::kArbX ? params.gram : MatrixView<const float>());
+  const DeviceFit fit(context, result);
+  FitTask task;
+  task.rows = panel.rows;
+  task.width = panel.width;
+  task.groups = groups.count;
+  task.salient_groups = groups.salient.empty() ? 0 : groups.salient_count;
+  task.rule = params.rule;
+  task.solver = params.solver;
+  task.iterations = params.iterations;
+  task.gram = gram.view();
+  task.x = panel.x;
+  task.group = panel.group;
+  task.entries = entries.data();
+  task.planes = planes.data();
+  task.columns = columns.data();
+  fit.give_to(task);
+  const std::size_t warps = ceil_div(panel.rows, kTileRows) * task.slots();
+  launch(context, {ceil_div(warps * kTileRows, kThreads), kThreads}, fit_kernel, task);
+  fit.download(groups, result);
+}
+
 }  // namespace
 
 PanelFit ArbSession::fit(MatrixView<const float> x, const PanelGroups& groups,
                          const FitParams& params) {
   context_->make_current();
-  if (params.rule == FitRule::kArbRc) {
+  const bool row_column = params.rule == FitRule::kArbRc;
+  if (row_column && (x.rows() == 0 || x.cols() == 0)) {
     return fit_row_column_panel(x, groups, params.iterations);
   }
-  const bool own_signs = keeps_own_signs(params.rule);
-  PanelFit result = empty_fit(x, groups, own_signs);
-  fit_rows(x, groups, params, 0, 0, result);  // no row: the checks of its parameters
-  if (result.scales.alpha.rows() == 0 || x.cols() == 0) {
+  PanelFit result = row_column ? PanelFit() : empty_fit(x, groups, keeps_own_signs(params.rule));
+  fit_rows(x, groups, params, 0, 0, result);  // no row: the checks of the parameters
+  if (x.rows() == 0 || x.cols() == 0) {
     return result;
   }
-  const std::size_t size = tiled_size(x.rows(), x.cols());
   const DeviceArray<float> tiled_x = tiled<float>(*context_, x);
   const DeviceArray<std::uint8_t> tiled_group = tiled<std::uint8_t>(*context_, groups.group.view());
-  const DeviceArray<float> entries(*context_, size);
-  const DeviceArray<std::uint8_t> planes(*context_, size);
-  const DeviceArray<std::uint32_t> columns(*context_, own_signs ? size : 0);
-  const DeviceMatrix<float> gram(
-      *context_, params.rule == FitRule::kArbX ? params.gram : MatrixView<const float>());
-  const DeviceFit fit(*context_, result);
-  FitTask task{x.rows(), x.cols(), groups.count, groups.salient.empty() ? 0 : groups.salient_count};
-  task.rule = params.rule;
-  task.solver = params.solver;
-  task.iterations = params.iterations;
-  task.gram = gram.view();
-  task.x = tiled_x.data();
-  task.group = tiled_group.data();
-  task.entries = entries.data();
-  task.planes = planes.data();
-  task.columns = columns.data();
-  fit.give_to(task);
-  const std::size_t warps = ceil_div(x.rows(), kTileRows) * task.slots();
-  launch(*context_, {ceil_div(warps * kTileRows, kThreads), kThreads}, fit_kernel, task);
-  fit.download(groups, result);
+  const TiledPanel panel{x.rows(), x.cols(), tiled_x.data(), tiled_group.data()};
+  if (row_column) {
+    const std::size_t salient_groups = groups.salient.empty() ? 0 : groups.salient_count;
+    return row_column_panel(groups, fit_row_column_parts(*context_, panel, groups.count,
+                                                         salient_groups, params.iterations));
+  }
+  fit_rows_of(*context_, panel, groups, params, result);
   return result;
 }
 

@@ -27,14 +27,12 @@ constexpr std::size_t tiled_size(std::size_t rows, std::size_t width) {
   return ceil_div(rows, kTileRows) * width * kTileRows;
 }
 
-/// Copies one element, number `at` in tile order, from row-major order; nothing past the last row.
+/// Copies one element, number `at` in tile order, from row-major order; zero past the last row.
 template <typename T>
 BTC_HD void to_tiles(const T* from, std::size_t rows, std::size_t width, std::size_t at, T* to) {
   const std::size_t i = at / (width * kTileRows) * kTileRows + at % kTileRows;
   const std::size_t j = at / kTileRows % width;
-  if (i < rows) {
-    to[at] = from[i * width + j];
-  }
+  to[at] = i < rows ? from[i * width + j] : T{};
 }
 
 /// Planes of an entry's sign byte.
