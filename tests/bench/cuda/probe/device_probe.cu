@@ -21,6 +21,7 @@ Device open_device() {
   Device device;
   cudaDeviceProp properties{};
   PROBE_CUDA(cudaGetDeviceProperties(&properties, 0));
+  device.capability = 10 * properties.major + properties.minor;
   device.multiprocessors = properties.multiProcessorCount;
   device.l2_bytes = static_cast<std::size_t>(properties.l2CacheSize);
   PROBE_CUDA(cudaStreamCreate(&device.stream));  // waits for copies of the default stream
@@ -63,6 +64,7 @@ int run_all() {
   good = run("look-ups", print_lookup_rates, device) && good;
   good = run("copies", print_copy_rates, device) && good;
   good = run("matmul", print_matmul_rates, device) && good;
+  good = run("wgmma", print_wgmma_rates, device) && good;
   return good ? 0 : 1;
 }
 

@@ -1,28 +1,18 @@
 /// Rates of the warp-wide matrix instructions, with all operands in registers.
 
-#include <cuda_fp16.h>
-
-#include <bit>
 #include <cstdint>
-#include <cstring>
-#include <random>
 
-#include "bench/cuda/probe/probe.cuh"
+#include "bench/cuda/probe/tile.cuh"
 
 namespace btc::probe {
 namespace {
 
-// All four instructions have m16n8 accumulators and 8 words of 32 bits along k in each row of A and
-// column of B; they lie in the registers of a warp alike.
 constexpr int kRows = 16;
 constexpr int kCols = 8;
-constexpr int kWords = 8;
+constexpr int kWords = kTileWords;
 
-/// Accumulators 16 x 8, A [16][8 words], B [8][8 words]. `dot` says what one word adds.
-struct B1And {
-  using Sum = std::int32_t;
+struct B1And : AndPopc {
   static constexpr const char* kName = "b1 m16n8k256 and.popc";
-  static constexpr int kDepth = 256;
   static __device__ void mma(Sum (&d)[4], const std::uint32_t (&a)[4],
                              const std::uint32_t (&b)[2]) {
     asm volatile(
@@ -31,13 +21,10 @@ struct B1And {
         : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
   }
-  static Sum dot(std::uint32_t a, std::uint32_t b) { return std::popcount(a & b); }
 };
 
-struct B1Xor {
-  using Sum = std::int32_t;
+struct B1Xor : XorPopc {
   static constexpr const char* kName = "b1 m16n8k256 xor.popc";
-  static constexpr int kDepth = 256;
   static __device__ void mma(Sum (&d)[4], const std::uint32_t (&a)[4],
                              const std::uint32_t (&b)[2]) {
     asm volatile(
@@ -46,13 +33,10 @@ struct B1Xor {
         : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
   }
-  static Sum dot(std::uint32_t a, std::uint32_t b) { return std::popcount(a ^ b); }
 };
 
-struct Int8 {
-  using Sum = std::int32_t;
+struct Int8 : Int8Dot {
   static constexpr const char* kName = "s8 m16n8k32";
-  static constexpr int kDepth = 32;
   static __device__ void mma(Sum (&d)[4], const std::uint32_t (&a)[4],
                              const std::uint32_t (&b)[2]) {
     asm volatile(
@@ -61,19 +45,10 @@ struct Int8 {
         : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
   }
-  static Sum dot(std::uint32_t a, std::uint32_t b) {
-    Sum sum = 0;
-    for (unsigned byte = 0; byte < 4; ++byte) {
-      sum += static_cast<std::int8_t>(a >> (8 * byte)) * static_cast<std::int8_t>(b >> (8 * byte));
-    }
-    return sum;
-  }
 };
 
-struct Fp16 {
-  using Sum = float;
+struct Fp16 : Fp16Dot {
   static constexpr const char* kName = "f16 m16n8k16, f32 sums";
-  static constexpr int kDepth = 16;
   static __device__ void mma(Sum (&d)[4], const std::uint32_t (&a)[4],
                              const std::uint32_t (&b)[2]) {
     asm volatile(
@@ -81,13 +56,6 @@ struct Fp16 {
         "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-  }
-  static Sum dot(std::uint32_t a, std::uint32_t b) {
-    __half2 x;
-    __half2 y;
-    std::memcpy(&x, &a, sizeof x);
-    std::memcpy(&y, &b, sizeof y);
-    return __low2float(x) * __low2float(y) + __high2float(x) * __high2float(y);
   }
 };
 
@@ -155,49 +123,20 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerMultiprocessor)
   out[std::size_t{blockIdx.x} * kThreads + threadIdx.x] = sum;
 }
 
-/// Random words; those of halves are pairs of integers of -4 .. 4, whose sums are exact.
 template <typename Op>
-std::vector<std::uint32_t> random_words(std::size_t count, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::vector<std::uint32_t> words(count);
-  for (auto& word : words) {
-    word = engine();
-    if constexpr (std::is_same_v<Op, Fp16>) {
-      const __half2 pair =
-          __floats2half2_rn(static_cast<float>(static_cast<int>(word % 9) - 4),
-                            static_cast<float>(static_cast<int>(word / 9 % 9) - 4));
-      std::memcpy(&word, &pair, sizeof word);
-    }
-  }
-  return words;
-}
-
-template <typename Op>
-void check_tile(const Device& device, const Memory<std::uint32_t>& a,
-                const Memory<std::uint32_t>& b) {
+void run_tile(const Device& device, const Memory<std::uint32_t>& a,
+              const Memory<std::uint32_t>& b) {
   Memory<typename Op::Sum> out(kRows * kCols);
   one_tile<Op><<<1, 32, 0, device.stream>>>(a.data(), b.data(), out.data());
   PROBE_CUDA(cudaGetLastError());
-  PROBE_CUDA(cudaStreamSynchronize(device.stream));
-  const auto got = out.values(0, out.size());
-  const auto a_words = a.values(0, a.size());
-  const auto b_words = b.values(0, b.size());
-  for (std::size_t i = 0; i < kRows; ++i) {
-    for (std::size_t j = 0; j < kCols; ++j) {
-      typename Op::Sum expected = 0;
-      for (std::size_t w = 0; w < kWords; ++w) {
-        expected += Op::dot(a_words[i * kWords + w], b_words[j * kWords + w]);
-      }
-      require(got[i * kCols + j] == expected, Op::kName);
-    }
-  }
+  check_tile<Op>(out.values(0, out.size()), a.values(0, a.size()), b.values(0, b.size()));
 }
 
 template <typename Op>
 void print_rate(const Device& device) {
   const Memory<std::uint32_t> a(random_words<Op>(kRows * kWords, 1));
   const Memory<std::uint32_t> b(random_words<Op>(kCols * kWords, 2));
-  check_tile<Op>(device, a, b);
+  run_tile<Op>(device, a, b);
   const auto blocks = static_cast<unsigned>(device.multiprocessors * kBlocksPerMultiprocessor);
   Memory<typename Op::Sum> out(std::size_t{blocks} * kThreads);
   const auto run = [&](int loops) {

@@ -28,6 +28,7 @@ namespace btc::probe {
 
 /// What the shapes of the probes depend on.
 struct Device {
+  int capability = 0;  ///< 90 for 9.0
   int multiprocessors = 0;
   std::size_t l2_bytes = 0;
   cudaStream_t stream = nullptr;
@@ -138,6 +139,7 @@ inline void require(bool correct, const std::string& what) {
 
 /// The probes; each prints one Markdown table.
 void print_mma_rates(const Device& device);
+void print_wgmma_rates(const Device& device);
 void print_lookup_rates(const Device& device);
 void print_matmul_rates(const Device& device);
 void print_copy_rates(const Device& device);
