@@ -80,7 +80,7 @@ BTC_HD void refit_products(const Team& team, const double* basis, std::size_t wi
     std::size_t a =
         0;  // pair e is (a, b): rows of the triangle one after the other, then the error
     std::size_t b = e;
-    while (a < p && b > a) {
+    while (b > a) {
       ++a;
       b -= a;
     }

@@ -229,7 +229,7 @@ HostScales<T> fit_unfused(const cuda::Context& context, const bench::PanelProble
 
 void BM_ArbPanelOnDevice(benchmark::State& state) {
   const bench::PanelProblem problem = bench::make_panel(static_cast<std::size_t>(state.range(0)));
-  const auto backend = make_cuda_backend(0);
+  const auto backend = make_cuda_backend(0, 1);
   const Matrix<float> u(bench::kPanelWidth, bench::kPanelWidth);
   const auto session = backend->open_arb(problem.x.view(), u.view());
   const cuda::Context context(0);

@@ -16,7 +16,7 @@ namespace {
 void BM_ArbPanelTorchOnDevice(benchmark::State& state) {  // NOLINT(readability-identifier-naming)
   bench::PanelProblem problem = bench::make_panel(static_cast<std::size_t>(state.range(0)));
   const at::Device device(at::kCUDA, 0);
-  const auto backend = make_cuda_backend(0);
+  const auto backend = make_cuda_backend(0, 1);
   const Matrix<float> u(bench::kPanelWidth, bench::kPanelWidth);
   const auto session = backend->open_arb(problem.x.view(), u.view());
   PanelScales scales;

@@ -124,7 +124,7 @@ void BM_EStepOnDevice(benchmark::State& state) {
   const PatternHistogram histogram = all_patterns(v);
   const std::vector<Pattern> centroids = random_centroids(v, c);
   const std::size_t count = histogram.patterns.size();
-  const auto backend = make_cuda_backend(0);
+  const auto backend = make_cuda_backend(0, 1);
   const auto session = backend->open_kmeans(histogram);
   const auto cpu = make_cpu_backend(static_cast<int>(std::thread::hardware_concurrency()));
   const auto cpu_session = cpu->open_kmeans(histogram);

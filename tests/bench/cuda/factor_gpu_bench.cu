@@ -152,7 +152,7 @@ void BM_FactorOnDevice(benchmark::State& state) {
   const auto m = static_cast<std::size_t>(state.range(0));
   const cuda::Context context(0);
   const Matrix<float> h = random_hessian(context, m);
-  const auto backend = make_cuda_backend(0);
+  const auto backend = make_cuda_backend(0, 1);
   Chain chain(context, m);
   Matrix<float> u;
   Matrix<float> expected;

@@ -178,24 +178,22 @@ TEST_P(EncodeKernelTest, OnlySequentialCompensationActsInside) {
   }
 }
 
-const std::vector<PanelCaseParams>& cases() {
-  static const std::vector<PanelCaseParams> all = {
-      {.rows = 1, .width = 1, .groups = 1},
-      {.rows = 3, .width = 5, .groups = 2, .salient = {4}},
-      {.rows = 9, .width = 31, .salient = {0, 1, 7, 30}, .salient_groups = 4},
-      {.rows = 8, .width = 33, .groups = 8, .salient = {32}, .columns = ColumnScales::kShared},
-      {.rows = 3,
-       .width = 40,
-       .groups = 2,
-       .salient = {2, 9, 10, 11, 12, 13, 14, 15, 16, 17},
-       .salient_groups = 2,
-       .means = false,
-       .columns = ColumnScales::kPerGroup},
-      {.rows = 3, .width = 130, .salient = {5, 77}},
-      {.rows = 17, .width = 40, .salient = {3, 20}, .salient_groups = 2, .coarse = true},
-      {.rows = 4, .width = 26, .groups = 1, .means = false, .coarse = true},
-      {.rows = 2, .width = 30, .salient = {29}, .fixed_group = true}};
-  return all;
+std::vector<PanelCaseParams> cases() {
+  return {{.rows = 1, .width = 1, .groups = 1},
+          {.rows = 3, .width = 5, .groups = 2, .salient = {4}},
+          {.rows = 9, .width = 31, .salient = {0, 1, 7, 30}, .salient_groups = 4},
+          {.rows = 8, .width = 33, .groups = 8, .salient = {32}, .columns = ColumnScales::kShared},
+          {.rows = 3,
+           .width = 40,
+           .groups = 2,
+           .salient = {2, 9, 10, 11, 12, 13, 14, 15, 16, 17},
+           .salient_groups = 2,
+           .means = false,
+           .columns = ColumnScales::kPerGroup},
+          {.rows = 3, .width = 130, .salient = {5, 77}},
+          {.rows = 17, .width = 40, .salient = {3, 20}, .salient_groups = 2, .coarse = true},
+          {.rows = 4, .width = 26, .groups = 1, .means = false, .coarse = true},
+          {.rows = 2, .width = 30, .salient = {29}, .fixed_group = true}};
 }
 
 INSTANTIATE_TEST_SUITE_P(Panels, EncodeKernelTest, ::testing::ValuesIn(cases()),

@@ -66,25 +66,23 @@ TEST_P(RefitKernelTest, EqualsTheReference) {
   }
 }
 
-const std::vector<PanelCaseParams>& cases() {
-  static const std::vector<PanelCaseParams> all = {
-      {.rows = 1, .width = 1, .groups = 1},
-      {.rows = 3, .width = 5, .groups = 8, .salient = {4}},
-      {.rows = 3, .width = 31, .salient = {0, 1, 7, 30}, .salient_groups = 4},
-      {.rows = 2, .width = 33, .groups = 2, .salient = {32}, .columns = ColumnScales::kShared},
-      {.rows = 3,
-       .width = 40,
-       .groups = 2,
-       .salient = {2, 9, 10, 11},
-       .salient_groups = 2,
-       .means = false,
-       .columns = ColumnScales::kPerGroup},
-      {.rows = 2, .width = 130, .salient = {5, 77}},
-      {.rows = 2, .width = 128, .groups = 8, .salient = {5, 77, 90, 91}, .salient_groups = 4},
-      {.rows = 3, .width = 8, .salient = {0, 1, 2, 3, 4, 5, 6, 7}, .salient_groups = 2},
-      {.rows = 4, .width = 32, .salient = {3}, .coarse = true},
-      {.rows = 3, .width = 24, .groups = 2, .fixed_group = true}};
-  return all;
+std::vector<PanelCaseParams> cases() {
+  return {{.rows = 1, .width = 1, .groups = 1},
+          {.rows = 3, .width = 5, .groups = 8, .salient = {4}},
+          {.rows = 3, .width = 31, .salient = {0, 1, 7, 30}, .salient_groups = 4},
+          {.rows = 2, .width = 33, .groups = 2, .salient = {32}, .columns = ColumnScales::kShared},
+          {.rows = 3,
+           .width = 40,
+           .groups = 2,
+           .salient = {2, 9, 10, 11},
+           .salient_groups = 2,
+           .means = false,
+           .columns = ColumnScales::kPerGroup},
+          {.rows = 2, .width = 130, .salient = {5, 77}},
+          {.rows = 2, .width = 128, .groups = 8, .salient = {5, 77, 90, 91}, .salient_groups = 4},
+          {.rows = 3, .width = 8, .salient = {0, 1, 2, 3, 4, 5, 6, 7}, .salient_groups = 2},
+          {.rows = 4, .width = 32, .salient = {3}, .coarse = true},
+          {.rows = 3, .width = 24, .groups = 2, .fixed_group = true}};
 }
 
 INSTANTIATE_TEST_SUITE_P(Panels, RefitKernelTest, ::testing::ValuesIn(cases()),
