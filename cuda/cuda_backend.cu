@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "backend/backend.hpp"
+#include "backend/cpu/workers.hpp"
 #include "common/linear_code.hpp"
 #include "cuda/runtime/nvtx.cuh"
 #include "cuda/sessions.cuh"
@@ -10,8 +11,12 @@ namespace {
 
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int device) : context_(std::make_shared<const cuda::Context>(device)) {}
+  CudaBackend(int device, int threads)
+      : context_(std::make_shared<const cuda::Context>(device)), workers_(threads) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "cuda"; }
+  void for_each(std::size_t count, const std::function<void(std::size_t)>& body) const override {
+    workers_.for_blocks(count, 1, [&](std::size_t begin, std::size_t) { body(begin); });
+  }
   std::unique_ptr<KMeansSession> open_kmeans(const PatternHistogram& histogram) override {
     return cuda::make_kmeans(context_, histogram);
   }
@@ -33,12 +38,13 @@ class CudaBackend final : public Backend {
 
  private:
   std::shared_ptr<const cuda::Context> context_;
+  Workers workers_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cuda_backend(int device) {
-  return std::make_unique<CudaBackend>(device);
+std::unique_ptr<Backend> make_cuda_backend(int device, int threads) {
+  return std::make_unique<CudaBackend>(device, threads);
 }
 
 }  // namespace btc

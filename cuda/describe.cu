@@ -17,7 +17,7 @@ std::string version_text(int version) {
 
 std::string availability() {
   try {
-    return concat("backend cuda: ", make_cuda_backend(0)->name(), " on device 0\n");
+    return concat("backend cuda: ", make_cuda_backend(0, 1)->name(), " on device 0\n");
   } catch (const Error& error) {
     return concat("backend cuda: not available: ", error.what(), "\n");
   }

@@ -12,9 +12,9 @@ namespace btc::cuda {
 
 std::unique_ptr<KMeansSession> make_kmeans(std::shared_ptr<const Context> context,
                                            const PatternHistogram& histogram);
-std::unique_ptr<CodewordSearch> make_codewords(std::shared_ptr<const Context> context,
-                                               std::span<const Pattern> codewords,
-                                               int vector_length);
+std::unique_ptr<btc::CodewordSearch> make_codewords(std::shared_ptr<const Context> context,
+                                                    std::span<const Pattern> codewords,
+                                                    int vector_length);
 std::unique_ptr<btc::ArbSession> make_arb(std::shared_ptr<const Context> context,
                                           MatrixView<const float> w, MatrixView<const float> u);
 Matrix<float> factor(const Context& context, MatrixView<const float> h);

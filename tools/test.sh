@@ -19,15 +19,28 @@ list_skipped() {
     /^skipped: / { print test ": " substr($0, 10) }' | sort -u
 }
 
-log=build/dev/Testing/Temporary
-mkdir -p "$log"
+# run_tests PRESET [ARGUMENTS OF ctest]: the summary is held back until the skipped tests are listed.
+run_tests() {
+  local preset=$1 log=build/$1/Testing/Temporary rc=0
+  shift
+  mkdir -p "$log"
+  ctest --preset "$preset" -j "$(nproc)" "$@" 2>&1 | tee "$log/run.txt" |
+    sed -u '/% tests passed,/,$d' || rc=$?
+  list_skipped "$log/LastTest.log" >"$log/skipped.txt"
+  echo "Skipped tests (a skip is not a pass): $(wc -l <"$log/skipped.txt"), listed in $log/skipped.txt"
+  sed -E 's/^([^:]*): [^ ]+: /\1: /' "$log/skipped.txt" | sort | uniq -c
+  echo
+  sed -n '/% tests passed,/,$p' "$log/run.txt"
+  return "$rc"
+}
+
 rc=0
-# The summary is held back until the skipped tests are listed.
-ctest --preset dev -j "$(nproc)" "$@" 2>&1 | tee "$log/run.txt" |
-  sed -u '/% tests passed,/,$d' || rc=$?
-list_skipped "$log/LastTest.log" >"$log/skipped.txt"
-echo "Skipped tests (a skip is not a pass): $(wc -l <"$log/skipped.txt"), listed in $log/skipped.txt"
-sed -E 's/^([^:]*): [^ ]+: /\1: /' "$log/skipped.txt" | sort | uniq -c
-echo
-sed -n '/% tests passed,/,$p' "$log/run.txt"
+# The device's code compiles and links wherever the compiler is; its tests skip without a device.
+if command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]]; then
+  step "build of the cuda-dev preset" build cuda-dev gpu-tests btc_pipeline btc
+  run_tests cuda-dev || rc=$?
+else
+  echo "==> no nvcc on this machine: the CUDA backend is not built"
+fi
+run_tests dev "$@" || rc=$?
 exit "$rc"

@@ -36,7 +36,7 @@ Context::Context(int device) : device_(checked_device(device)) {
   BTC_CUDA(cudaMalloc(&blas_workspace_, kBlasWorkspace));
   BTC_CUDA(cublasSetStream(blas_, stream_));
   BTC_CUDA(cublasSetWorkspace(blas_, blas_workspace_, kBlasWorkspace));
-  BTC_CUDA(cublasSetMathMode(blas_, CUBLAS_PEDANTIC_MATH));  // no TF32
+  BTC_CUDA(cublasSetMathMode(blas_, CUBLAS_DEFAULT_MATH));  // no TF32
   BTC_CUDA(cusolverDnCreate(&solver_));
   BTC_CUDA(cusolverDnSetStream(solver_, stream_));
 }

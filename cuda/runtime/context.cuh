@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 
 #include "cuda/runtime/check.cuh"
 
@@ -24,8 +25,12 @@ class Context {
 
   [[nodiscard]] int device() const { return device_; }
   [[nodiscard]] cudaStream_t stream() const { return stream_; }
+  /// Hold `use_libraries` while calling them: their handles serve one thread at a time.
   [[nodiscard]] cublasHandle_t blas() const { return blas_; }
   [[nodiscard]] cusolverDnHandle_t solver() const { return solver_; }
+  [[nodiscard]] std::unique_lock<std::mutex> use_libraries() const {
+    return std::unique_lock(libraries_);
+  }
   /// Number of multiprocessors.
   [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
   /// Makes the device current for the calling thread.
@@ -40,6 +45,7 @@ class Context {
   cublasHandle_t blas_ = nullptr;
   cusolverDnHandle_t solver_ = nullptr;
   void* blas_workspace_ = nullptr;
+  mutable std::mutex libraries_;
 };
 
 }  // namespace btc::cuda

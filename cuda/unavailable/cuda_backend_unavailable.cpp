@@ -11,7 +11,7 @@ constexpr const char* kReason =
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cuda_backend(int /*device*/) {
+std::unique_ptr<Backend> make_cuda_backend(int /*device*/, int /*threads*/) {
   // Without the device, all ranks give one reason, which is printed once.
   throw BackendUnavailable(kReason);
 }

@@ -45,7 +45,7 @@ std::unique_ptr<Backend> make_backend(const ComputeParams& compute, int device) 
     case BackendKind::kCpu:
       return make_cpu_backend(compute.threads_per_rank);
     case BackendKind::kCuda:
-      return make_cuda_backend(device);
+      return make_cuda_backend(device, compute.threads_per_rank);
   }
   BTC_THROW(Error, "unknown backend");
 }

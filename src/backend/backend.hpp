@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -127,6 +128,10 @@ class Backend {
  public:
   virtual ~Backend() = default;
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  /// Calls body(0), .., body(count - 1), several at once where the backend has threads of the host,
+  /// and waits. They must not depend on each other, and may open and use sessions. The first
+  /// exception of a body is thrown again here.
+  virtual void for_each(std::size_t count, const std::function<void(std::size_t)>& body) const = 0;
   /// @param histogram lives as long as the session
   virtual std::unique_ptr<KMeansSession> open_kmeans(const PatternHistogram& histogram) = 0;
   /// @param codewords [c], each < 2^v; copied. Equal ones are allowed: the lowest index wins
@@ -150,9 +155,9 @@ class Backend {
 std::unique_ptr<Backend> make_reference_backend();
 /// oneTBB and vector instructions. @param threads at most this many work at once
 std::unique_ptr<Backend> make_cpu_backend(int threads);
-/// @param device CUDA ordinal. @throws BackendUnavailable when built without CUDA, or without
-/// device
-std::unique_ptr<Backend> make_cuda_backend(int device);
+/// @param device CUDA ordinal; @param threads of the host, at most this many work at once
+/// @throws BackendUnavailable when built without CUDA, or without device
+std::unique_ptr<Backend> make_cuda_backend(int device, int threads);
 /// CUDA devices that this process sees; 0 when built without CUDA, or without driver.
 int cuda_device_count() noexcept;
 /// What the CUDA backend offers here, or why it is not available, as lines for people. Never throws

@@ -97,11 +97,16 @@ constexpr float cost_scale(float largest) {
   return largest > 1e-30F ? kLargestCost / largest : 0.0F;
 }
 
-/// Costs of one sub-vector as integers: scaled, then rounded to nearest, ties to even.
+/// A cost as an integer: scaled, then rounded to nearest, ties to even.
+constexpr std::int32_t round_cost(float cost, float scale) {
+  return static_cast<std::int32_t>(std::nearbyint(cost * scale));
+}
+
+/// Costs of one sub-vector as integers.
 inline void round_costs(std::span<const float> costs, std::span<std::int32_t> rounded) {
   const float scale = cost_scale(*std::max_element(costs.begin(), costs.end()));
   for (std::size_t b = 0; b < costs.size(); ++b) {
-    rounded[b] = static_cast<std::int32_t>(std::nearbyint(costs[b] * scale));
+    rounded[b] = round_cost(costs[b], scale);
   }
 }
 

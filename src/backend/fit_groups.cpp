@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "backend/row_column_fit.hpp"
 #include "backend/row_fit.hpp"
 #include "common/error.hpp"
 
@@ -118,27 +117,36 @@ void fit_rows(MatrixView<const float> x, const PanelGroups& groups, const FitPar
 
 PanelFit fit_row_column_panel(MatrixView<const float> x, const PanelGroups& groups,
                               int iterations) {
-  const std::size_t k = x.cols();
-  PanelFit fit;
-  fit.scales.alpha = Matrix<float>(x.rows(), groups.count);
-  fit.scales.alpha_col.assign(groups.count * k, 1.0F);
+  std::vector<RowColumnFit> parts;
   for (std::size_t g = 0; g < groups.count; ++g) {
-    const RowColumnFit part = fit_row_column(x, mask_of(groups, g), 1, iterations);
-    for (std::size_t i = 0; i < x.rows(); ++i) {
-      fit.scales.alpha(i, g) = static_cast<float>(part.row(i, 0));
+    parts.push_back(fit_row_column(x, mask_of(groups, g), 1, iterations));
+  }
+  for (std::size_t s = 0; s < groups.salient_count && !groups.salient.empty(); ++s) {
+    parts.push_back(fit_row_column(x, mask_of(groups, salient_code(s)), 2, iterations));
+  }
+  return row_column_panel(groups, parts);
+}
+
+PanelFit row_column_panel(const PanelGroups& groups, std::span<const RowColumnFit> parts) {
+  const std::size_t rows = groups.group.rows();
+  PanelFit fit;
+  fit.scales.alpha = Matrix<float>(rows, groups.count);
+  for (std::size_t g = 0; g < groups.count; ++g) {
+    for (std::size_t i = 0; i < rows; ++i) {
+      fit.scales.alpha(i, g) = static_cast<float>(parts[g].row(i, 0));
     }
-    std::copy(part.column.values().begin(), part.column.values().end(),
-              fit.scales.alpha_col.begin() + static_cast<std::ptrdiff_t>(g * k));
+    for (const double scale : parts[g].column.values()) {
+      fit.scales.alpha_col.push_back(static_cast<float>(scale));
+    }
   }
   if (groups.salient.empty()) {
     return fit;
   }
-  const std::size_t planes = 2 * groups.salient_count;
-  fit.scales.salient_alpha = Matrix<float>(x.rows(), planes);
+  fit.scales.salient_alpha = Matrix<float>(rows, 2 * groups.salient_count);
   for (std::size_t s = 0; s < groups.salient_count; ++s) {
-    const RowColumnFit part = fit_row_column(x, mask_of(groups, salient_code(s)), 2, iterations);
+    const RowColumnFit& part = parts[groups.count + s];
     for (std::size_t plane = 0; plane < 2; ++plane) {
-      for (std::size_t i = 0; i < x.rows(); ++i) {
+      for (std::size_t i = 0; i < rows; ++i) {
         fit.scales.salient_alpha(i, 2 * s + plane) = static_cast<float>(part.row(i, plane));
       }
       for (const std::uint32_t j : groups.salient) {

@@ -2,9 +2,11 @@
 /// A panel's fit put together from fits of its rows and groups.
 
 #include <cstddef>
+#include <span>
 
 #include "backend/fit_rule.hpp"
 #include "backend/panel.hpp"
+#include "backend/row_column_fit.hpp"
 
 namespace btc {
 
@@ -20,5 +22,9 @@ void fit_rows(MatrixView<const float> x, const PanelGroups& groups, const FitPar
 
 /// The whole panel by row and column scales; no mean.
 PanelFit fit_row_column_panel(MatrixView<const float> x, const PanelGroups& groups, int iterations);
+
+/// The same from its parts: one of each group, then, if there are salient columns, one of each
+/// salient group. Signs are not looked at.
+PanelFit row_column_panel(const PanelGroups& groups, std::span<const RowColumnFit> parts);
 
 }  // namespace btc

@@ -33,9 +33,13 @@ class RowColumnSweeps {
   }
 
   RowColumnFit finish() {
-    for (std::size_t plane = 0; plane < planes_; ++plane) {
-      normalise(plane);
+    std::vector<bool> used(x_.cols(), false);
+    for (std::size_t i = 0; i < x_.rows(); ++i) {
+      for (std::size_t j = 0; j < x_.cols(); ++j) {
+        used[j] = used[j] || inside(i, j);
+      }
     }
+    normalise_columns(fit_, used);
     return std::move(fit_);
   }
 
@@ -137,28 +141,6 @@ class RowColumnSweeps {
     }
   }
 
-  void normalise(std::size_t plane) {
-    std::vector<bool> used(x_.cols(), false);
-    for (std::size_t i = 0; i < x_.rows(); ++i) {
-      for (std::size_t j = 0; j < x_.cols(); ++j) {
-        used[j] = used[j] || inside(i, j);
-      }
-    }
-    double sum = 0;
-    double count = 0;
-    for (std::size_t j = 0; j < x_.cols(); ++j) {
-      sum += used[j] ? fit_.column(plane, j) : 0.0;
-      count += used[j] ? 1.0 : 0.0;
-    }
-    const double mean = sum > 0 ? sum / count : 1.0;
-    for (std::size_t j = 0; j < x_.cols(); ++j) {
-      fit_.column(plane, j) = used[j] ? fit_.column(plane, j) / mean : 1.0;
-    }
-    for (std::size_t i = 0; i < x_.rows(); ++i) {
-      fit_.row(i, plane) *= mean;
-    }
-  }
-
   MatrixView<const float> x_;
   const Matrix<std::uint8_t>& mask_;
   std::size_t planes_;
@@ -174,6 +156,24 @@ RowColumnFit fit_row_column(MatrixView<const float> x, const Matrix<std::uint8_t
     sweeps.sweep();
   }
   return sweeps.finish();
+}
+
+void normalise_columns(RowColumnFit& fit, const std::vector<bool>& used) {
+  for (std::size_t plane = 0; plane < fit.column.rows(); ++plane) {
+    double sum = 0;
+    double count = 0;
+    for (std::size_t j = 0; j < used.size(); ++j) {
+      sum += used[j] ? fit.column(plane, j) : 0.0;
+      count += used[j] ? 1.0 : 0.0;
+    }
+    const double mean = sum > 0 ? sum / count : 1.0;
+    for (std::size_t j = 0; j < used.size(); ++j) {
+      fit.column(plane, j) = used[j] ? fit.column(plane, j) / mean : 1.0;
+    }
+    for (std::size_t i = 0; i < fit.row.rows(); ++i) {
+      fit.row(i, plane) *= mean;
+    }
+  }
 }
 
 }  // namespace btc

@@ -24,4 +24,8 @@ struct RowColumnFit {
 RowColumnFit fit_row_column(MatrixView<const float> x, const Matrix<std::uint8_t>& mask, int planes,
                             int iterations);
 
+/// Moves the factor between row and column scales so that the column scales of each plane have mean
+/// 1 over the used columns; the others become 1. @param used [k], whether a column has entries
+void normalise_columns(RowColumnFit& fit, const std::vector<bool>& used);
+
 }  // namespace btc

@@ -146,18 +146,20 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
   if (!learns_codebook(codebook)) {
     return block;
   }
-  for (const LinearKind kind : kLinearKinds) {
+  block.linear.resize(kLinearKinds.size());
+  backend.for_each(kLinearKinds.size(), [&](std::size_t i) {
+    const LinearKind kind = kLinearKinds.at(i);
     const HessianFactor& factor = block.factor.at(index_of(input_of(kind)));
     QuantizeResult result = named(name_of(kind), [&] {
-      Matrix<float> entered = weights.linear.at(index_of(kind));
+      Matrix<float> entered = weights.linear.at(i);
       enter_transform(online.at(index_of(input_of(kind))), entered.view());
       return quantize_linear(std::as_const(entered).view(), factor, binarize, codebook, nullptr,
                              std::nullopt, backend);
     });
-    block.linear.push_back({std::move(result.linear.salient_columns),
-                            codebook_histograms(result.linear, binarize, *codebook),
-                            result.relative_error});
-  }
+    block.linear[i] = {std::move(result.linear.salient_columns),
+                       codebook_histograms(result.linear, binarize, *codebook),
+                       result.relative_error};
+  });
   return block;
 }
 

@@ -85,8 +85,8 @@ EncodedBlock encode_block(BlockWeights weights, const OnlineFactors& online,
                           const BlockCodewords& codewords, Backend& backend,
                           const PrepareLinear& prepare) {
   EncodedBlock block;
-  for (const LinearKind kind : kLinearKinds) {
-    const std::size_t i = index_of(kind);
+  const auto encode = [&](std::size_t i) {
+    const LinearKind kind = kLinearKinds.at(i);
     std::optional<std::vector<std::uint32_t>> salient;
     if (!binarized.linear.empty()) {
       salient = binarized.linear.at(i).salient_columns;
@@ -107,6 +107,13 @@ EncodedBlock encode_block(BlockWeights weights, const OnlineFactors& online,
     } catch (const NumericError& error) {
       BTC_THROW(NumericError, name_of(kind), ": ", error.what());
     }
+  };
+  if (!prepare) {
+    backend.for_each(kLinearKinds.size(), encode);
+    return block;
+  }
+  for (std::size_t i = 0; i < kLinearKinds.size(); ++i) {  // each sees what the last one left
+    encode(i);
   }
   return block;
 }

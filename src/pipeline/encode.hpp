@@ -50,8 +50,8 @@ struct EncodedBlock {
 using PrepareLinear = std::function<void(LinearKind kind, BlockWeights& weights,
                                          EncodedBlock& block, HessianFactor& factor)>;
 
-/// Encodes the Linears in their order. Each encoded Linear takes its dense one's place in
-/// `weights`, both for the input as the block makes it: before `online`.
+/// Encodes the Linears, in their order where each prepares for the next. Each encoded Linear takes
+/// its dense one's place in `weights`, both for the input as the block makes it: before `online`.
 /// @param online factors that the inputs pass before the Linears
 /// @param prepare may be empty
 /// @param codewords of each Linear

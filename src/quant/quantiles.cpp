@@ -52,12 +52,12 @@ std::vector<float> order_statistics(std::span<const float> values,
       members[bin_of(value)].push_back(value);
     }
   }
-  for (auto& bin : members) {
-    std::sort(bin.begin(), bin.end());
-  }
   std::vector<float> result;
-  for (std::size_t r = 0; r < ranks.size(); ++r) {
-    result.push_back(members[bins[r]][ranks[r] - first[bins[r]]]);
+  for (std::size_t r = 0; r < ranks.size(); ++r) {  // a bin has one or two of the ranks
+    auto& bin = members[bins[r]];
+    const auto at = bin.begin() + static_cast<std::ptrdiff_t>(ranks[r] - first[bins[r]]);
+    std::nth_element(bin.begin(), at, bin.end());
+    result.push_back(*at);
   }
   return result;
 }

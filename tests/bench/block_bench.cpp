@@ -1,12 +1,19 @@
-/// One LLaMA-7B-shaped block through binarize, codebook and encode: seconds of each part and the
-/// largest resident set. Random weights with outlier columns, 8 sequences of 2048 tokens, the
-/// settings of configs/llama2_7b_0.8bit.yaml with two threads.
+/// One block through binarize, codebook and encode: seconds of each part and the largest resident
+/// set. Random weights with outlier columns, 8 sequences of 2048 tokens, the settings of
+/// configs/llama2_7b_0.8bit.yaml.
+///
+/// Cases are named block/BACKEND/MODEL: cpu with two threads, cuda (device 0) with all cores for
+/// what the host does. Without a device its cases are left out, with the reason.
 
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
+#include <future>
 #include <memory>
+#include <string>
+#include <thread>
 
 #include "backend/backend.hpp"
 #include "calibration/activation_store.hpp"
@@ -21,19 +28,18 @@
 namespace btc {
 namespace {
 
-constexpr int kThreads = 2;
 constexpr std::size_t kSequences = 8;
 constexpr std::size_t kTokens = 2048;
 
-ModelConfig llama_7b() {
+ModelConfig llama(std::size_t hidden, std::size_t intermediate) {
   ModelConfig config;
   config.family = "llama";
-  config.hidden = 4096;
-  config.intermediate = 11008;
+  config.hidden = hidden;
+  config.intermediate = intermediate;
   config.blocks = 1;
-  config.heads = 32;
-  config.kv_heads = 32;
   config.head_dim = 128;
+  config.heads = hidden / config.head_dim;
+  config.kv_heads = config.heads;
   config.vocab_size = 32000;
   config.max_position = 4096;
   config.norm_eps = 1e-5;
@@ -53,10 +59,15 @@ void fill(MatrixView<float> values, double scale, std::uint64_t seed) {
 
 BlockWeights random_block(const ModelConfig& config) {
   BlockWeights weights;
+  std::vector<std::future<void>> filled;
   for (const LinearKind kind : kLinearKinds) {
     const auto [rows, cols] = linear_shape(config, kind);
-    weights.linear.at(index_of(kind)) = Matrix<float>(rows, cols);
-    fill(weights.linear.at(index_of(kind)).view(), 0.02, index_of(kind));
+    Matrix<float>& linear = weights.linear.at(index_of(kind));
+    linear = Matrix<float>(rows, cols);
+    filled.push_back(std::async(std::launch::async, fill, linear.view(), 0.02, index_of(kind)));
+  }
+  for (auto& one : filled) {
+    one.get();
   }
   weights.input_norm.assign(config.hidden, 1.0F);
   weights.post_attention_norm.assign(config.hidden, 1.0F);
@@ -77,10 +88,10 @@ std::filesystem::path write_activations(const ModelConfig& config) {
   return path;
 }
 
-void block_7b(benchmark::State& state) {
-  configure_torch(kThreads);
-  const auto backend = make_cpu_backend(kThreads);
-  const ModelConfig config = llama_7b();
+using MakeBackend = std::unique_ptr<Backend> (*)();
+
+void run_block(benchmark::State& state, MakeBackend make_backend, const ModelConfig& config) {
+  const auto backend = make_backend();
   const BlockWeights weights = random_block(config);
   const auto path = write_activations(config);
   const BinarizeParams binarize;
@@ -111,7 +122,41 @@ void block_7b(benchmark::State& state) {
   state.counters["peak_rss_GiB"] = static_cast<double>(peak_rss_bytes()) / kGibibyte;
   std::filesystem::remove(path);
 }
-BENCHMARK(block_7b)->Iterations(1)->Unit(benchmark::kSecond)->UseRealTime();
+
+void add(const std::string& name, MakeBackend make_backend, const ModelConfig& config) {
+  benchmark::RegisterBenchmark(("block/" + name).c_str(), run_block, make_backend, config)
+      ->Iterations(1)
+      ->Unit(benchmark::kSecond)
+      ->UseRealTime();
+}
+
+int cores() { return static_cast<int>(std::thread::hardware_concurrency()); }
+
+std::unique_ptr<Backend> on_cpu() { return make_cpu_backend(cores()); }
+std::unique_ptr<Backend> on_device() { return make_cuda_backend(0); }
+
+/// Adds the cases of the device, if there is one.
+void add_device_cases() {
+  try {
+    on_device();
+  } catch (const BackendUnavailable& error) {
+    std::printf("skipped block/cuda: %s\n", error.what());
+    return;
+  }
+  add("cuda/7b", on_device, llama(4096, 11008));
+  add("cuda/65b", on_device, llama(8192, 22016));
+}
 
 }  // namespace
 }  // namespace btc
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  benchmark::AddCustomContext("threads", std::to_string(btc::cores()));
+  btc::configure_torch(btc::cores());
+  btc::add("cpu/7b", btc::on_cpu, btc::llama(4096, 11008));
+  btc::add_device_cases();
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

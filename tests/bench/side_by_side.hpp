@@ -1,10 +1,12 @@
 #pragma once
-/// Times ours and a peer in turns, in CPU seconds of the calling thread: both run on one thread,
-/// and on a busy machine the wall clock would measure the neighbours.
+/// Times ours and a peer in turns. What runs on one thread is timed in its CPU seconds, because on
+/// a busy machine the wall clock would measure the neighbours; what works elsewhere, by the wall
+/// clock.
 
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <chrono>
 #include <ctime>
 #include <vector>
 
@@ -16,12 +18,18 @@ inline double thread_seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-/// CPU seconds that `call` takes on this thread.
+inline double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+using Clock = double (*)();
+
+/// Seconds that `call` takes, by the clock.
 template <typename Call>
-double seconds(Call call) {
-  const double begin = thread_seconds();
+double seconds(Call call, Clock now = thread_seconds) {
+  const double begin = now();
   call();
-  return thread_seconds() - begin;
+  return now() - begin;
 }
 
 inline double median(std::vector<double> values) {
@@ -40,15 +48,15 @@ struct SideBySide {
 /// Runs ours in every iteration (reported as manual time) and the peer after each of the first
 /// `peer_rounds`.
 template <typename Ours, typename Peer>
-SideBySide run_side_by_side(benchmark::State& state, std::size_t peer_rounds, Ours ours,
-                            Peer peer) {
+SideBySide run_side_by_side(benchmark::State& state, std::size_t peer_rounds, Ours ours, Peer peer,
+                            Clock now = thread_seconds) {
   std::vector<double> own_times;
   std::vector<double> peer_times;
   for (auto _ : state) {
-    own_times.push_back(seconds(ours));
+    own_times.push_back(seconds(ours, now));
     state.SetIterationTime(own_times.back());
     if (peer_times.size() < peer_rounds) {
-      peer_times.push_back(seconds(peer));
+      peer_times.push_back(seconds(peer, now));
     }
   }
   if (own_times.empty()) {

@@ -10,6 +10,9 @@ class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(int threads) : workers_(std::make_shared<const Workers>(threads)) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "cpu"; }
+  void for_each(std::size_t count, const std::function<void(std::size_t)>& body) const override {
+    workers_->for_blocks(count, 1, [&](std::size_t begin, std::size_t) { body(begin); });
+  }
   std::unique_ptr<KMeansSession> open_kmeans(const PatternHistogram& histogram) override {
     return make_cpu_kmeans(histogram, workers_);
   }

@@ -10,6 +10,11 @@ namespace {
 class ReferenceBackend final : public Backend {
  public:
   [[nodiscard]] std::string_view name() const noexcept override { return "reference"; }
+  void for_each(std::size_t count, const std::function<void(std::size_t)>& body) const override {
+    for (std::size_t i = 0; i < count; ++i) {
+      body(i);
+    }
+  }
   std::unique_ptr<KMeansSession> open_kmeans(const PatternHistogram& histogram) override {
     return make_reference_kmeans(histogram);
   }

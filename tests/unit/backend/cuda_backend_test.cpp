@@ -11,7 +11,7 @@ using ::testing::HasSubstr;
 
 TEST(CudaBackend, WithoutCudaNamesTheOptionAndAWayOut) {
   try {
-    make_cuda_backend(3);
+    make_cuda_backend(3, 1);
     FAIL() << "did not throw";
   } catch (const BackendUnavailable& error) {
     EXPECT_THAT(error.what(),
