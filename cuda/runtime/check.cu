@@ -8,8 +8,9 @@ namespace {
 /// @see src/pipeline/device_memory.hpp for what a rank needs
 void check_memory(bool enough, const char* call) {
   BTC_REQUIRE(DeviceError, enough, "out of device memory in ", call,
-              "; start fewer ranks per device (mpirun -n, Slurm's --ntasks-per-node; --plan prints "
-              "what a rank needs), or choose the cpu backend");
+              "; start fewer ranks per device (mpirun -n, Slurm's --ntasks-per-node), lower "
+              "compute.threads_per_rank (so many Linears are there at once; --plan prints what a "
+              "rank needs), or choose the cpu backend");
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "pipeline/device_memory.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
+#include <vector>
 
 namespace btc {
 namespace {
@@ -24,24 +27,32 @@ std::uint64_t pattern_memory(const std::optional<CodebookParams>& codebook) {
 
 }  // namespace
 
-std::uint64_t device_memory_needed(std::size_t rows, std::size_t cols, std::size_t panel) {
+std::uint64_t device_memory_of_factor(std::size_t cols) {
+  return (kFp32 + 2 * kFp64) * cols * cols;
+}
+
+std::uint64_t device_memory_of_linear(std::size_t rows, std::size_t cols, std::size_t panel) {
   const std::uint64_t square = std::uint64_t{cols} * cols;
   const std::uint64_t weights = std::uint64_t{rows} * cols;
   const std::uint64_t slice = std::min(weights, kSlice);
-  const std::uint64_t factorising = (kFp32 + 2 * kFp64) * square;
   const std::uint64_t measuring = kFp64 * square + (kFp32 + kFp64) * slice;
   const std::uint64_t one_panel = kPanelEntry * rows * std::min(panel, cols) + kFp64 * slice;
-  return std::max(factorising, kFp32 * (weights + square) + std::max(measuring, one_panel));
+  return kFp32 * (weights + square) + std::max(measuring, one_panel);
 }
 
 std::uint64_t device_memory_of_rank(const PipelineConfig& config, const ModelConfig& model) {
   const std::size_t panel = panel_width(config.binarize, config.codebook);
-  std::uint64_t largest = 0;
+  std::uint64_t factor = 0;
+  std::vector<std::uint64_t> linears;
   for (const LinearKind kind : kLinearKinds) {
     const auto [rows, cols] = linear_shape(model, kind);
-    largest = std::max(largest, device_memory_needed(rows, cols, panel));
+    factor = std::max(factor, device_memory_of_factor(cols));
+    linears.push_back(device_memory_of_linear(rows, cols, panel));
   }
-  return largest + pattern_memory(config.codebook) + kLibraries;
+  std::sort(linears.begin(), linears.end(), std::greater<>());
+  linears.resize(std::min(linears.size(), narrow<std::size_t>(config.compute.threads_per_rank)));
+  const std::uint64_t at_once = std::accumulate(linears.begin(), linears.end(), std::uint64_t{0});
+  return std::max(factor, at_once) + pattern_memory(config.codebook) + kLibraries;
 }
 
 }  // namespace btc

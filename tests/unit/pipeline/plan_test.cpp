@@ -122,13 +122,29 @@ TEST(Plan, DeviceMemoryIsThatOfTheLargestLinear) {
   EXPECT_THAT(plan_json(plan), ::testing::HasSubstr("\"device_memory_per_rank\": 3025"));
 }
 
-TEST(DeviceMemoryNeeded, IsTheLargerOfFactorisingAndQuantizing) {
-  EXPECT_EQ(device_memory_needed(1, 100, 128), 20U * 100 * 100);
-  EXPECT_EQ(device_memory_needed(28672, 8192, 128), std::uint64_t{4} * (28672 + 8192) * 8192 +
-                                                        std::uint64_t{8} * 8192 * 8192 +
-                                                        std::uint64_t{12} * (1U << 25U))
+TEST(Plan, LinearsThatAreQuantizedAtOnceNeedTheirMemoryTogether) {
+  PipelineConfig config = paper_config();
+  config.compute.backend = BackendKind::kCuda;
+  config.compute.threads_per_rank = 2;
+  const ModelConfig model = parse_model_config(kLlama7b, "test");
+  const std::size_t panel = 128;
+  EXPECT_EQ(make_plan(config, model, 8).device_memory,
+            device_memory_of_linear(4096, 11008, panel) +
+                device_memory_of_linear(11008, 4096, panel) + (32U << 16U) + 600'000'000)
+      << "down, and gate or up";
+  config.compute.threads_per_rank = 64;
+  EXPECT_EQ(make_plan(config, model, 8).device_memory,
+            device_memory_of_linear(4096, 11008, panel) +
+                2 * device_memory_of_linear(11008, 4096, panel) +
+                4 * device_memory_of_linear(4096, 4096, panel) + (32U << 16U) + 600'000'000);
+}
+
+TEST(DeviceMemoryOfLinear, IsThatOfMeasuringOrOfAPanel) {
+  EXPECT_EQ(device_memory_of_linear(28672, 8192, 128), std::uint64_t{4} * (28672 + 8192) * 8192 +
+                                                           std::uint64_t{8} * 8192 * 8192 +
+                                                           std::uint64_t{12} * (1U << 25U))
       << "weights, factor twice, a slice of errors";
-  EXPECT_EQ(device_memory_needed(1000, 8, 128),
+  EXPECT_EQ(device_memory_of_linear(1000, 8, 128),
             4U * (1000 + 8) * 8 + 64U * 1000 * 8 + 8U * 1000 * 8)
       << "a panel is no wider than the Linear";
 }
