@@ -3,6 +3,7 @@
 #include "backend/backend.hpp"
 #include "backend/cpu/workers.hpp"
 #include "common/linear_code.hpp"
+#include "cuda/runtime/nvtx.cuh"
 #include "cuda/sessions.cuh"
 
 namespace btc {
@@ -31,6 +32,9 @@ class CudaBackend final : public Backend {
     return cuda::make_arb(context_, w, u);
   }
   Matrix<float> factor(MatrixView<const float> h) override { return cuda::factor(*context_, h); }
+  [[nodiscard]] std::shared_ptr<void> range(std::string_view name) override {
+    return std::make_shared<cuda::NvtxRange>(std::string(name));
+  }
 
  private:
   std::shared_ptr<const cuda::Context> context_;

@@ -12,6 +12,7 @@
 #include "backend/backend.hpp"
 #include "comm/agree.hpp"
 #include "comm/communicator.hpp"
+#include "comm/device_binding.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/version.hpp"
@@ -36,16 +37,37 @@ void choose_math_mode() {
   setenv("MKL_CBWR", avx512 ? "AVX512,STRICT" : "AVX2,STRICT", /*overwrite=*/0);
 }
 
-std::unique_ptr<Backend> make_backend(const ComputeParams& compute, const Communicator& comm) {
+/// @param device of this rank, for cuda
+std::unique_ptr<Backend> make_backend(const ComputeParams& compute, int device) {
   switch (compute.backend) {
     case BackendKind::kReference:
       return make_reference_backend();
     case BackendKind::kCpu:
       return make_cpu_backend(compute.threads_per_rank);
     case BackendKind::kCuda:
-      return make_cuda_backend(comm.local_rank(), compute.threads_per_rank);
+      return make_cuda_backend(device, compute.threads_per_rank);
   }
   BTC_THROW(Error, "unknown backend");
+}
+
+/// Opens the backend of every rank. The log of rank 0 says which rank has which device.
+std::unique_ptr<Backend> open_backend(const ComputeParams& compute, const Communicator& comm) {
+  const bool on_device = compute.backend == BackendKind::kCuda;
+  const int local_rank = comm.local_rank();
+  const int devices = on_device ? cuda_device_count() : 0;
+  int device = 0;
+  std::unique_ptr<Backend> backend;
+  agree(comm, "compute", [&] {
+    configure_torch(compute.threads_per_rank);
+    device = on_device ? device_of_rank(local_rank, devices) : 0;
+    backend = make_backend(compute, device);
+  });
+  if (on_device) {
+    for (const std::string& line : describe_devices(comm, local_rank, device, devices)) {
+      log_info(line);
+    }
+  }
+  return backend;
 }
 
 /// Rank 0 reads the file first, so that a mistake in it is reported once.
@@ -77,11 +99,7 @@ int run(const Arguments& arguments) {
     return kExitDone;
   }
   StopRequest stop(config.run.dir / "STOP", arguments.max_hours);
-  std::unique_ptr<Backend> backend;
-  agree(comm, "compute", [&] {
-    configure_torch(config.compute.threads_per_rank);
-    backend = make_backend(config.compute, comm);
-  });
+  const std::unique_ptr<Backend> backend = open_backend(config.compute, comm);
   const std::string warning = affinity_warning(config.compute.threads_per_rank);
   if (!warning.empty()) {
     log_warning(warning);

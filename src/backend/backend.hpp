@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -145,6 +146,9 @@ class Backend {
   /// @param h symmetric, damped
   /// @throws NumericError if H is not positive definite
   virtual Matrix<float> factor(MatrixView<const float> h) = 0;
+  /// Names the work until the result dies, for a profiler that watches the device; null where none
+  /// can.
+  [[nodiscard]] virtual std::shared_ptr<void> range(std::string_view /*name*/) { return nullptr; }
 };
 
 /// One thread, plain loops, double sums: the truth that the others are tested against.
@@ -154,5 +158,10 @@ std::unique_ptr<Backend> make_cpu_backend(int threads);
 /// @param device CUDA ordinal; @param threads of the host, at most this many work at once
 /// @throws BackendUnavailable when built without CUDA, or without device
 std::unique_ptr<Backend> make_cuda_backend(int device, int threads);
+/// CUDA devices that this process sees; 0 when built without CUDA, or without driver.
+int cuda_device_count() noexcept;
+/// What the CUDA backend offers here, or why it is not available, as lines for people. Never throws
+/// for want of a device.
+std::string describe_cuda();
 
 }  // namespace btc

@@ -8,6 +8,7 @@
 #include "learn/block_transform.hpp"
 #include "learn/learn_transform.hpp"
 #include "pack/packed_block.hpp"
+#include "pipeline/device_memory.hpp"
 #include "pipeline/encode.hpp"
 
 namespace btc {
@@ -347,6 +348,9 @@ Plan make_plan(const PipelineConfig& config, const ModelConfig& model, int ranks
   for (const PlannedStage& stage : plan.stages) {
     plan.disk_bytes += stage.bytes_written;
   }
+  if (config.compute.backend == BackendKind::kCuda) {
+    plan.device_memory = device_memory_of_rank(config, model);
+  }
   return plan;
 }
 
@@ -366,6 +370,9 @@ std::string describe_plan(const Plan& plan) {
   }
   text += fmt::format("disk       {} in the run directory, {} of it activations\n",
                       gigabytes(plan.disk_bytes), gigabytes(plan.activation_bytes));
+  if (plan.device_memory > 0) {
+    text += fmt::format("device     {} of device memory per rank\n", gigabytes(plan.device_memory));
+  }
   text += "predicted ledger\n";
   for (const LedgerLine& line : plan.ledger) {
     text += fmt::format("  {:<14} {:>16}\n", line.category, line.bytes);
@@ -397,6 +404,7 @@ std::string plan_json(const Plan& plan) {
                         {"stages", stages},
                         {"activation_bytes", plan.activation_bytes},
                         {"disk_bytes", plan.disk_bytes},
+                        {"device_memory_per_rank", plan.device_memory},
                         {"ledger", ledger},
                         {"bits",
                          {{"nominal", plan.bits.nominal},

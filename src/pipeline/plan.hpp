@@ -27,6 +27,7 @@ struct Plan {
   std::vector<PlannedStage> stages;
   std::uint64_t activation_bytes = 0;  ///< disk for block inputs
   std::uint64_t disk_bytes = 0;        ///< everything the run directory will hold
+  std::uint64_t device_memory = 0;     ///< per rank, on its device; 0 unless the backend is cuda
   std::vector<LedgerLine> ledger;      ///< predicted, one line per category
   BitNumbers bits;                     ///< predicted
 };

@@ -430,7 +430,7 @@ RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, 
           source_content(config.calibration.source, config.calibration.path, config.model_path);
     });
     const PlannedUnits units = plan_units(config, paths, identity, content);
-    StageClock clock(paths.state() / "seconds.json", comm.rank() == 0);
+    StageClock clock(paths.state() / "seconds.json", comm.rank() == 0, backend);
     const IdentifiedModel original(*checkpoint, identity);
     return run_stages({config, paths, *checkpoint, identity, original, units, runner, backend},
                       clock);

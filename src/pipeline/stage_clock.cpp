@@ -10,8 +10,8 @@ namespace btc {
 
 using nlohmann::json;
 
-StageClock::StageClock(std::filesystem::path file, bool keep)
-    : file_(std::move(file)), keep_(keep) {
+StageClock::StageClock(std::filesystem::path file, bool keep, Backend& backend)
+    : file_(std::move(file)), keep_(keep), backend_(backend) {
   std::error_code error;
   if (!std::filesystem::exists(file_, error)) {
     return;
@@ -24,6 +24,7 @@ StageClock::StageClock(std::filesystem::path file, bool keep)
 
 void StageClock::time(std::string_view stage, const std::function<std::size_t()>& body) {
   const Timer timer;
+  const std::shared_ptr<void> range = backend_.range(stage);
   const std::size_t computed = body();
   auto entry = std::find_if(seconds_.begin(), seconds_.end(),
                             [&](const auto& known) { return known.first == stage; });

@@ -8,13 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "backend/backend.hpp"
+
 namespace btc {
 
 class StageClock {
  public:
   /// @param file keeps the sums; @param keep true on the one rank that writes it
-  StageClock(std::filesystem::path file, bool keep);
-  /// Runs a stage that returns how many units it computed, and adds its time if there were any.
+  /// @param backend lives as long as this
+  StageClock(std::filesystem::path file, bool keep, Backend& backend);
+  /// Runs a stage that returns how many units it computed, and adds its time if there were any. A
+  /// profiler of the backend's device sees it under its name.
   void time(std::string_view stage, const std::function<std::size_t()>& body);
   /// Seconds per stage in the order of the first start.
   [[nodiscard]] const std::vector<std::pair<std::string, double>>& seconds() const {
@@ -27,6 +31,7 @@ class StageClock {
   void save() const;
   std::filesystem::path file_;
   bool keep_;
+  Backend& backend_;
   bool worked_ = false;
   std::vector<std::pair<std::string, double>> seconds_;
 };

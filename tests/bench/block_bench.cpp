@@ -133,7 +133,7 @@ void add(const std::string& name, MakeBackend make_backend, const ModelConfig& c
 int cores() { return static_cast<int>(std::thread::hardware_concurrency()); }
 
 std::unique_ptr<Backend> on_cpu() { return make_cpu_backend(cores()); }
-std::unique_ptr<Backend> on_device() { return make_cuda_backend(0); }
+std::unique_ptr<Backend> on_device() { return make_cuda_backend(0, cores()); }
 
 /// Adds the cases of the device, if there is one.
 void add_device_cases() {

@@ -3,7 +3,6 @@
 #include "backend/backend.hpp"
 #include "comm/communicator.hpp"
 #include "commands.hpp"
-#include "common/error.hpp"
 #include "pipeline/environment_report.hpp"
 
 namespace btc {
@@ -12,11 +11,7 @@ namespace {
 void doctor(int threads) {
   const MpiEnvironment mpi;
   std::cout << describe_run(Communicator::world(), threads);
-  try {
-    std::cout << "backend cuda: " << make_cuda_backend(0, threads)->name() << " on device 0\n";
-  } catch (const Error& error) {
-    std::cout << "backend cuda: not available: " << error.what() << "\n";
-  }
+  std::cout << describe_cuda();
   std::cout << "backend reference: available\nbackend cpu: available\n";
   const std::string warning = affinity_warning(threads);
   if (!warning.empty()) {

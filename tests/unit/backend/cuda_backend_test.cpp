@@ -19,5 +19,16 @@ TEST(CudaBackend, WithoutCudaNamesTheOptionAndAWayOut) {
   }
 }
 
+TEST(CudaBackend, WithoutCudaThereIsNoDeviceAndTheDescriptionSaysWhy) {
+  EXPECT_EQ(cuda_device_count(), 0);
+  EXPECT_EQ(describe_cuda(),
+            "backend cuda: not available: this program was built without CUDA (CMake option "
+            "BTC_WITH_CUDA=OFF); choose the cpu backend\n");
+}
+
+TEST(Backend, HasNoRangesUnlessADeviceIsWatched) {
+  EXPECT_EQ(make_reference_backend()->range("capture"), nullptr);
+}
+
 }  // namespace
 }  // namespace btc

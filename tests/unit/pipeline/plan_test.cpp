@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/error.hpp"
+#include "pipeline/device_memory.hpp"
 #include "pipeline/encode.hpp"
 
 namespace btc {
@@ -105,6 +106,47 @@ TEST(Plan, RefinementAddsAStageAndNoStoredBit) {
   EXPECT_EQ(distilled.stages[6].units, 34U);
   EXPECT_GT(distilled.stages[6].memory, 6'476'005'376U) << "the quantized model";
   EXPECT_LT(distilled.stages[6].memory, 4 * 6'476'005'376U) << "is never dense as a whole";
+}
+
+TEST(Plan, DeviceMemoryIsThatOfTheLargestLinear) {
+  PipelineConfig config = paper_config();
+  const ModelConfig model = parse_model_config(kLlama7b, "test");
+  const Plan without = make_plan(config, model, 8);
+  EXPECT_EQ(without.device_memory, 0U);
+  EXPECT_THAT(describe_plan(without), ::testing::Not(::testing::HasSubstr("device memory")));
+  config.compute.backend = BackendKind::kCuda;
+  const Plan plan = make_plan(config, model, 8);
+  EXPECT_EQ(plan.device_memory, std::uint64_t{20} * 11008 * 11008 + (32U << 16U) + 600'000'000)
+      << "factor of the inputs of down, 2^16 patterns, libraries";
+  EXPECT_THAT(describe_plan(plan), ::testing::HasSubstr("3.026 GB of device memory per rank"));
+  EXPECT_THAT(plan_json(plan), ::testing::HasSubstr("\"device_memory_per_rank\": 3025"));
+}
+
+TEST(Plan, LinearsThatAreQuantizedAtOnceNeedTheirMemoryTogether) {
+  PipelineConfig config = paper_config();
+  config.compute.backend = BackendKind::kCuda;
+  config.compute.threads_per_rank = 2;
+  const ModelConfig model = parse_model_config(kLlama7b, "test");
+  const std::size_t panel = 128;
+  EXPECT_EQ(make_plan(config, model, 8).device_memory,
+            device_memory_of_linear(4096, 11008, panel) +
+                device_memory_of_linear(11008, 4096, panel) + (32U << 16U) + 600'000'000)
+      << "down, and gate or up";
+  config.compute.threads_per_rank = 64;
+  EXPECT_EQ(make_plan(config, model, 8).device_memory,
+            device_memory_of_linear(4096, 11008, panel) +
+                2 * device_memory_of_linear(11008, 4096, panel) +
+                4 * device_memory_of_linear(4096, 4096, panel) + (32U << 16U) + 600'000'000);
+}
+
+TEST(DeviceMemoryOfLinear, IsThatOfMeasuringOrOfAPanel) {
+  EXPECT_EQ(device_memory_of_linear(28672, 8192, 128), std::uint64_t{4} * (28672 + 8192) * 8192 +
+                                                           std::uint64_t{8} * 8192 * 8192 +
+                                                           std::uint64_t{12} * (1U << 25U))
+      << "weights, factor twice, a slice of errors";
+  EXPECT_EQ(device_memory_of_linear(1000, 8, 128),
+            4U * (1000 + 8) * 8 + 64U * 1000 * 8 + 8U * 1000 * 8)
+      << "a panel is no wider than the Linear";
 }
 
 TEST(Plan, TheLinearCodeStoresNoCodebook) {
