@@ -17,6 +17,7 @@
 #include "common/version.hpp"
 #include "config/pipeline_config.hpp"
 #include "model/block_forward.hpp"
+#include "model/torch_place.hpp"
 #include "pipeline/environment_report.hpp"
 #include "pipeline/run.hpp"
 
@@ -34,18 +35,30 @@ struct Arguments {
 void choose_math_mode() {
   const bool avx512 = __builtin_cpu_supports("avx512f") != 0;
   setenv("MKL_CBWR", avx512 ? "AVX512,STRICT" : "AVX2,STRICT", /*overwrite=*/0);
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
 }
 
-std::unique_ptr<Backend> make_backend(const ComputeParams& compute, const Communicator& comm) {
+std::unique_ptr<Backend> make_backend(const ComputeParams& compute, int local_rank) {
   switch (compute.backend) {
     case BackendKind::kReference:
       return make_reference_backend();
     case BackendKind::kCpu:
       return make_cpu_backend(compute.threads_per_rank);
     case BackendKind::kCuda:
-      return make_cuda_backend(comm.local_rank());
+      return make_cuda_backend(local_rank);
   }
   BTC_THROW(Error, "unknown backend");
+}
+
+/// The device that the backend computes on too, if this program's LibTorch can use it.
+TorchPlace choose_torch_place(const ComputeParams& compute, int local_rank) {
+  if (compute.backend != BackendKind::kCuda) {
+    return {};
+  }
+  const TorchPlace place = torch_place_of_rank(local_rank);
+  log_info(concat("blocks run on ", describe(place),
+                  place.on_device() ? "" : " (built without BTC_TORCH_CUDA)"));
+  return place;
 }
 
 /// Rank 0 reads the file first, so that a mistake in it is reported once.
@@ -78,15 +91,18 @@ int run(const Arguments& arguments) {
   }
   StopRequest stop(config.run.dir / "STOP", arguments.max_hours);
   std::unique_ptr<Backend> backend;
+  TorchPlace place;
+  const int local_rank = comm.local_rank();
   agree(comm, "compute", [&] {
     configure_torch(config.compute.threads_per_rank);
-    backend = make_backend(config.compute, comm);
+    backend = make_backend(config.compute, local_rank);
+    place = choose_torch_place(config.compute, local_rank);
   });
   const std::string warning = affinity_warning(config.compute.threads_per_rank);
   if (!warning.empty()) {
     log_warning(warning);
   }
-  const RunOutcome outcome = run_pipeline(config, comm, *backend, stop);
+  const RunOutcome outcome = run_pipeline(config, comm, *backend, place, stop);
   if (outcome == RunOutcome::kNothingToDo && comm.rank() == 0) {
     log_info(concat("nothing to do: ", config.run.dir.string(), " is finished"));
   }
