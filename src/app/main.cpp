@@ -18,6 +18,7 @@
 #include "common/version.hpp"
 #include "config/pipeline_config.hpp"
 #include "model/block_forward.hpp"
+#include "model/torch_place.hpp"
 #include "pipeline/environment_report.hpp"
 #include "pipeline/run.hpp"
 
@@ -35,6 +36,7 @@ struct Arguments {
 void choose_math_mode() {
   const bool avx512 = __builtin_cpu_supports("avx512f") != 0;
   setenv("MKL_CBWR", avx512 ? "AVX512,STRICT" : "AVX2,STRICT", /*overwrite=*/0);
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
 }
 
 /// @param device of this rank, for cuda
@@ -50,24 +52,42 @@ std::unique_ptr<Backend> make_backend(const ComputeParams& compute, int device) 
   BTC_THROW(Error, "unknown backend");
 }
 
+/// The device that the backend computes on too, if this program's LibTorch can use it.
+TorchPlace choose_torch_place(const ComputeParams& compute, int device) {
+  if (compute.backend != BackendKind::kCuda) {
+    return {};
+  }
+  const TorchPlace place = torch_place_of_rank(device);
+  log_info(concat("blocks run on ", describe(place),
+                  place.on_device() ? "" : " (built without BTC_TORCH_CUDA)"));
+  return place;
+}
+
+/// Where this rank computes.
+struct Compute {
+  std::unique_ptr<Backend> backend;
+  TorchPlace place;
+};
+
 /// Opens the backend of every rank. The log of rank 0 says which rank has which device.
-std::unique_ptr<Backend> open_backend(const ComputeParams& compute, const Communicator& comm) {
-  const bool on_device = compute.backend == BackendKind::kCuda;
+Compute open_compute(const ComputeParams& params, const Communicator& comm) {
+  const bool on_device = params.backend == BackendKind::kCuda;
   const int local_rank = comm.local_rank();
   const int devices = on_device ? cuda_device_count() : 0;
   int device = 0;
-  std::unique_ptr<Backend> backend;
+  Compute compute;
   agree(comm, "compute", [&] {
-    configure_torch(compute.threads_per_rank);
+    configure_torch(params.threads_per_rank);
     device = on_device ? device_of_rank(local_rank, devices) : 0;
-    backend = make_backend(compute, device);
+    compute.backend = make_backend(params, device);
+    compute.place = choose_torch_place(params, device);
   });
   if (on_device) {
     for (const std::string& line : describe_devices(comm, local_rank, device, devices)) {
       log_info(line);
     }
   }
-  return backend;
+  return compute;
 }
 
 /// Rank 0 reads the file first, so that a mistake in it is reported once.
@@ -99,12 +119,12 @@ int run(const Arguments& arguments) {
     return kExitDone;
   }
   StopRequest stop(config.run.dir / "STOP", arguments.max_hours);
-  const std::unique_ptr<Backend> backend = open_backend(config.compute, comm);
+  const Compute compute = open_compute(config.compute, comm);
   const std::string warning = affinity_warning(config.compute.threads_per_rank);
   if (!warning.empty()) {
     log_warning(warning);
   }
-  const RunOutcome outcome = run_pipeline(config, comm, *backend, stop);
+  const RunOutcome outcome = run_pipeline(config, comm, *compute.backend, compute.place, stop);
   if (outcome == RunOutcome::kNothingToDo && comm.rank() == 0) {
     log_info(concat("nothing to do: ", config.run.dir.string(), " is finished"));
   }

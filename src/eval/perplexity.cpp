@@ -21,7 +21,7 @@ double mean(std::span<const double> values) {
 }  // namespace
 
 std::vector<double> window_nll(const ModelSource& model, MatrixView<const std::int32_t> windows,
-                               std::size_t windows_in_memory) {
+                               std::size_t windows_in_memory, TorchPlace place) {
   BTC_CHECK(windows_in_memory >= 1, "no window fits in memory");
   BTC_REQUIRE(InputError, windows.rows() == 0 || windows.cols() >= 2, "windows of ", windows.cols(),
               " ids, expected at least 2");
@@ -29,7 +29,7 @@ std::vector<double> window_nll(const ModelSource& model, MatrixView<const std::i
   if (windows.rows() == 0) {
     return result;
   }
-  const HeadForward head(model);
+  const HeadForward head(model, place);
   for (std::size_t begin = 0; begin < windows.rows(); begin += windows_in_memory) {
     const std::size_t end = std::min(begin + windows_in_memory, windows.rows());
     std::vector<Matrix<float>> hidden;
@@ -37,7 +37,7 @@ std::vector<double> window_nll(const ModelSource& model, MatrixView<const std::i
       hidden.push_back(model.embed(windows.row(w)));
     }
     for (int b = 0; b < model.config().blocks; ++b) {
-      const BlockForward block(model.config(), model.load_block(b));
+      const BlockForward block(model.config(), model.load_block(b), place);
       for (Matrix<float>& states : hidden) {
         states = block.run(states.view());
       }

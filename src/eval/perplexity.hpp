@@ -7,6 +7,7 @@
 
 #include "common/matrix.hpp"
 #include "model/model_source.hpp"
+#include "model/torch_place.hpp"
 
 namespace btc {
 
@@ -14,8 +15,9 @@ namespace btc {
 /// streamed: one block's weights at a time, the hidden states of `windows_in_memory` windows. Each
 /// window is its own forward call, so the values do not depend on the other windows.
 /// @param windows [n, T], T >= 2
+/// @param place where blocks and head run
 std::vector<double> window_nll(const ModelSource& model, MatrixView<const std::int32_t> windows,
-                               std::size_t windows_in_memory);
+                               std::size_t windows_in_memory, TorchPlace place = {});
 
 /// exp(mean) in window order, fp64. @pre not empty
 double perplexity(std::span<const double> window_nll);

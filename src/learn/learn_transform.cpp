@@ -22,7 +22,8 @@ double judge(const LearnProblem& problem, const BlockForward& original,
   block.regroup();
   block.choose_signs();
   const std::vector<std::size_t> held_out = split_sequences(problem.sequences).held_out;
-  return relative_block_error(original, BlockForward(problem.model, block.effective()),
+  return relative_block_error(original,
+                              BlockForward(problem.model, block.effective(), original.place()),
                               problem.open(held_out), held_out.size());
 }
 
@@ -34,7 +35,7 @@ class Learning {
         schedule_(schedule),
         params_(params),
         block_(block),
-        original_(problem.model, problem.original) {}
+        original_(problem.model, problem.original, problem.place) {}
 
   [[nodiscard]] const BlockForward& original() const { return original_; }
 
@@ -111,8 +112,8 @@ int epochs_of(const LearnSchedule& schedule, std::size_t sequences) {
 TrainingState begin_learning(const LearnProblem& problem, const LearnSchedule& schedule,
                              TransformedBlock& block) {
   TrainingState state = begin_training(block.size(), schedule.learning_rate);
-  state.best_loss =
-      judge(problem, BlockForward(problem.model, problem.original), state.change, block);
+  state.best_loss = judge(problem, BlockForward(problem.model, problem.original, problem.place),
+                          state.change, block);
   return state;
 }
 

@@ -21,6 +21,7 @@ struct LearnProblem {
   const OpenSequences& open;      ///< the block's inputs
   std::size_t vector_length = 0;  ///< of the sub-vectors of L_sim; 0: without codebook, no L_sim
   std::uint64_t seed = 0;
+  TorchPlace place = {};  ///< where the block runs
 };
 
 /// After an epoch.

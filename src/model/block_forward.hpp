@@ -1,7 +1,6 @@
 #pragma once
 /// The forward pass (LibTorch behind it), fp32 throughout.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,11 +10,14 @@
 
 #include "common/matrix.hpp"
 #include "model/model_source.hpp"
+#include "model/torch_place.hpp"
 
 namespace btc {
 
-/// Threads of LibTorch on this rank, deterministic kernels. Call once, before any other work.
-/// @pre MKL_CBWR was set before the first LibTorch call (see `app/main.cpp`)
+/// Threads of LibTorch on this rank, deterministic kernels, no TF32. Call once, before any other
+/// work.
+/// @pre MKL_CBWR and CUBLAS_WORKSPACE_CONFIG were set before the first LibTorch call (see
+///      `app/main.cpp`)
 void configure_torch(int threads);
 /// Version and build of LibTorch, one line.
 std::string torch_description();
@@ -23,16 +25,13 @@ std::string torch_description();
 /// One transformer block ready to run.
 class BlockForward {
  public:
-  BlockForward(const ModelConfig& config, BlockWeights weights);
+  BlockForward(const ModelConfig& config, BlockWeights weights, TorchPlace place = {});
   ~BlockForward();
   BlockForward(BlockForward&&) noexcept;
   BlockForward& operator=(BlockForward&&) noexcept;
+  [[nodiscard]] const TorchPlace& place() const;
   /// Output hidden states [T, hidden] of one sequence from position 0, causal attention.
   [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden) const;
-  /// Adds 2 X^T X of this sequence to `sums`, by index_of(SharedInput), each [m, m], or empty where
-  /// it is not wanted; needs no output of the block. @see quant/hessian.hpp for the scale of H
-  void accumulate_hessians(MatrixView<const float> hidden,
-                           std::array<Matrix<float>, kSharedInputs.size()>& sums) const;
 
  private:
   struct State;
@@ -42,7 +41,7 @@ class BlockForward {
 /// Final norm, head and loss of the model.
 class HeadForward {
  public:
-  explicit HeadForward(const ModelSource& model);
+  explicit HeadForward(const ModelSource& model, TorchPlace place = {});
   ~HeadForward();
   HeadForward(HeadForward&&) noexcept;
   HeadForward& operator=(HeadForward&&) noexcept;
@@ -58,9 +57,9 @@ class HeadForward {
 };
 
 /// Samples `seeds.size()` sequences of `length` ids at temperature 1, one seed each, with a KV
-/// cache. Holds the whole model in memory. Each sequence starts with BOS, or a random id if there
-/// is none. Equal seeds give equal ids whatever other sequences are in the batch only if the batch
-/// size is equal: callers cut batches independently of the rank count.
+/// cache, always on the CPU. Holds the whole model in memory. Each sequence starts with BOS, or a
+/// random id if there is none. Equal seeds give equal ids whatever other sequences are in the batch
+/// only if the batch size is equal: callers cut batches independently of the rank count.
 std::vector<std::vector<std::int32_t>> sample_sequences(const ModelSource& model,
                                                         std::size_t length,
                                                         std::span<const std::uint64_t> seeds);

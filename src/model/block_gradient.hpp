@@ -8,6 +8,7 @@
 
 #include "common/matrix.hpp"
 #include "model/model_source.hpp"
+#include "model/torch_place.hpp"
 
 namespace btc {
 
@@ -21,9 +22,10 @@ using LinearMask = std::array<bool, kLinearKinds.size()>;
 class BlockBackward {
  public:
   /// Differentiates by all Linears and norms.
-  BlockBackward(const ModelConfig& config, BlockWeights weights);
+  BlockBackward(const ModelConfig& config, BlockWeights weights, TorchPlace place = {});
   /// Differentiates by the marked Linears only, which saves the time for the others.
-  BlockBackward(const ModelConfig& config, BlockWeights weights, const LinearMask& linears);
+  BlockBackward(const ModelConfig& config, BlockWeights weights, const LinearMask& linears,
+                TorchPlace place = {});
   ~BlockBackward();
   BlockBackward(BlockBackward&&) noexcept;
   BlockBackward& operator=(BlockBackward&&) noexcept;
@@ -32,9 +34,13 @@ class BlockBackward {
   /// @param input_gradient whether `backward` is to return the gradient for `hidden`
   /// @param hidden must live until `backward`
   Matrix<float> forward(MatrixView<const float> hidden, bool input_gradient);
-  /// For L with dL/d(output) = `output_gradient`, adds dL/d(weight) of every Linear and norm to
-  /// `sums` (@see zeros_like), as far as it is differentiated. Once after each `forward`.
+  /// For L with dL/d(output) = `output_gradient`, adds up dL/d(weight) of every Linear and norm, as
+  /// far as it is differentiated, until they are taken. Once after each `forward`.
   /// @return dL/d(hidden), or an empty matrix if it was not asked for
+  Matrix<float> backward(MatrixView<const float> output_gradient);
+  /// Adds what `backward` added up since the last time to `sums` (@see zeros_like).
+  void take_gradients(BlockWeights& sums);
+  /// Both, for one sequence.
   Matrix<float> backward(MatrixView<const float> output_gradient, BlockWeights& sums);
 
  private:
@@ -51,7 +57,7 @@ struct HeadDivergence {
 /// Final norm and head with a backward pass to the hidden states.
 class HeadBackward {
  public:
-  explicit HeadBackward(const ModelSource& model);
+  explicit HeadBackward(const ModelSource& model, TorchPlace place = {});
   ~HeadBackward();
   HeadBackward(HeadBackward&&) noexcept;
   HeadBackward& operator=(HeadBackward&&) noexcept;

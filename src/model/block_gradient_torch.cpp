@@ -30,15 +30,15 @@ struct BlockBackward::State {
   at::Tensor input, output;  ///< of the last forward pass
 };
 
-BlockBackward::BlockBackward(const ModelConfig& config, BlockWeights weights)
+BlockBackward::BlockBackward(const ModelConfig& config, BlockWeights weights, TorchPlace place)
     : state_(std::make_unique<State>(
-          State{TransformerBlock(config, std::move(weights)), RotaryTable{}, {}, {}})) {
+          State{TransformerBlock(config, std::move(weights), place), RotaryTable{}, {}, {}})) {
   state_->block.require_gradients();
 }
 BlockBackward::BlockBackward(const ModelConfig& config, BlockWeights weights,
-                             const LinearMask& linears)
+                             const LinearMask& linears, TorchPlace place)
     : state_(std::make_unique<State>(
-          State{TransformerBlock(config, std::move(weights)), RotaryTable{}, {}, {}})) {
+          State{TransformerBlock(config, std::move(weights), place), RotaryTable{}, {}, {}})) {
   state_->block.require_gradients(linears);
 }
 BlockBackward::~BlockBackward() = default;
@@ -46,18 +46,17 @@ BlockBackward::BlockBackward(BlockBackward&&) noexcept = default;
 BlockBackward& BlockBackward::operator=(BlockBackward&&) noexcept = default;
 
 Matrix<float> BlockBackward::forward(MatrixView<const float> hidden, bool input_gradient) {
-  state_->input = borrow(hidden);
+  state_->input = tensor_at(state_->block.place(), hidden);
   state_->input.requires_grad_(input_gradient);
   state_->output = state_->block.forward(state_->input, state_->rotary);
   return to_matrix(state_->output.detach());
 }
 
-Matrix<float> BlockBackward::backward(MatrixView<const float> output_gradient, BlockWeights& sums) {
+Matrix<float> BlockBackward::backward(MatrixView<const float> output_gradient) {
   BTC_CHECK(state_->output.defined(), "backward without forward");
-  state_->output.backward(borrow(output_gradient));
+  state_->output.backward(tensor_at(state_->block.place(), output_gradient));
   state_->output.reset();
   const at::NoGradGuard no_gradient;
-  state_->block.take_gradients(sums);
   Matrix<float> gradient;
   if (state_->input.requires_grad()) {
     gradient = to_matrix(state_->input.grad());
@@ -66,12 +65,23 @@ Matrix<float> BlockBackward::backward(MatrixView<const float> output_gradient, B
   return gradient;
 }
 
+void BlockBackward::take_gradients(BlockWeights& sums) {
+  const at::NoGradGuard no_gradient;
+  state_->block.take_gradients(sums);
+}
+
+Matrix<float> BlockBackward::backward(MatrixView<const float> output_gradient, BlockWeights& sums) {
+  Matrix<float> gradient = backward(output_gradient);
+  take_gradients(sums);
+  return gradient;
+}
+
 struct HeadBackward::State {
   TransformerHead head;
 };
 
-HeadBackward::HeadBackward(const ModelSource& model)
-    : state_(std::make_unique<State>(State{TransformerHead(model)})) {}
+HeadBackward::HeadBackward(const ModelSource& model, TorchPlace place)
+    : state_(std::make_unique<State>(State{TransformerHead(model, place)})) {}
 HeadBackward::~HeadBackward() = default;
 HeadBackward::HeadBackward(HeadBackward&&) noexcept = default;
 HeadBackward& HeadBackward::operator=(HeadBackward&&) noexcept = default;
@@ -83,6 +93,7 @@ HeadDivergence HeadBackward::divergence(MatrixView<const float> hidden,
   BTC_CHECK(hidden.rows() == target.rows() && hidden.cols() == target.cols(), "hidden states [",
             hidden.rows(), ", ", hidden.cols(), "], targets [", target.rows(), ", ", target.cols(),
             "]");
+  const TorchPlace& place = state_->head.place();
   HeadDivergence result;
   if (gradient) {
     result.gradient = Matrix<float>(hidden.rows(), hidden.cols());
@@ -93,9 +104,9 @@ HeadDivergence HeadBackward::divergence(MatrixView<const float> hidden,
     {
       const at::NoGradGuard no_gradient;
       expected = at::log_softmax(
-          state_->head.logits(borrow(target.sub(begin, end, 0, target.cols()))), -1);
+          state_->head.logits(tensor_at(place, target.sub(begin, end, 0, target.cols()))), -1);
     }
-    at::Tensor rows = borrow(hidden.sub(begin, end, 0, hidden.cols()));
+    at::Tensor rows = tensor_at(place, hidden.sub(begin, end, 0, hidden.cols()));
     rows.requires_grad_(gradient);
     const at::Tensor predicted = at::log_softmax(state_->head.logits(rows), -1);
     const at::Tensor sum = (at::exp(expected) * (expected - predicted)).sum();

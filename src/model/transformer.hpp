@@ -10,9 +10,13 @@
 #include "common/matrix.hpp"
 #include "model/model_source.hpp"
 #include "model/rotary.hpp"
+#include "model/torch_place.hpp"
 
 namespace at {
 class Tensor;
+}
+namespace c10 {
+struct TensorOptions;
 }
 
 namespace btc {
@@ -20,18 +24,24 @@ namespace btc {
 /// Borrows a matrix as a tensor of the same shape. The matrix must outlive the tensor.
 at::Tensor borrow(MatrixView<const float> matrix);
 at::Tensor borrow(Matrix<float>& matrix);
-/// Copies a tensor [rows, cols] out.
+/// A matrix as a tensor at `place`: borrowed on the CPU, a copy on a device.
+at::Tensor tensor_at(const TorchPlace& place, MatrixView<const float> matrix);
+/// fp32 at `place`, for tensors that are made there.
+c10::TensorOptions options_at(const TorchPlace& place);
+/// Copies a tensor [rows, cols] out, from any place.
 Matrix<float> to_matrix(const at::Tensor& tensor);
 
 /// Row-wise parts of a block: N rows are the tokens of a sequence, or one token of N sequences.
+/// Tensors go in and come out at the place of the block.
 class TransformerBlock {
  public:
-  TransformerBlock(const ModelConfig& config, BlockWeights weights);
+  TransformerBlock(const ModelConfig& config, BlockWeights weights, TorchPlace place = {});
   ~TransformerBlock();
   TransformerBlock(TransformerBlock&&) noexcept;
   TransformerBlock& operator=(TransformerBlock&&) noexcept;
 
   [[nodiscard]] const ModelConfig& config() const;
+  [[nodiscard]] const TorchPlace& place() const;
   /// Input of q, k and v: the norm of x [N, hidden].
   [[nodiscard]] at::Tensor attention_input(const at::Tensor& x) const;
   /// Input of gate and up.
@@ -67,11 +77,12 @@ class TransformerBlock {
 /// Final norm and head.
 class TransformerHead {
  public:
-  explicit TransformerHead(const ModelSource& model);
+  explicit TransformerHead(const ModelSource& model, TorchPlace place = {});
   ~TransformerHead();
   TransformerHead(TransformerHead&&) noexcept;
   TransformerHead& operator=(TransformerHead&&) noexcept;
-  /// [N, hidden] -> [N, vocab]
+  [[nodiscard]] const TorchPlace& place() const;
+  /// [N, hidden] -> [N, vocab], at the place of the head
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
 
  private:

@@ -8,6 +8,7 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/silu.h>
+#include <c10/core/TensorOptions.h>
 
 #include <utility>
 
@@ -21,6 +22,11 @@ std::int64_t extent(std::size_t value) { return narrow<std::int64_t>(value); }
 
 at::Tensor borrow(const std::vector<float>& values) {
   return borrow(MatrixView<const float>(values.data(), 1, values.size())).squeeze(0);
+}
+
+/// The tensor itself if it is there already.
+at::Tensor moved_to(const TorchPlace& place, const at::Tensor& tensor) {
+  return place.on_device() ? tensor.to(options_at(place)) : tensor;
 }
 
 /// As the published models do it: normalise in fp32, then scale.
@@ -49,6 +55,16 @@ at::Tensor borrow(MatrixView<const float> matrix) {
 
 at::Tensor borrow(Matrix<float>& matrix) { return borrow(std::as_const(matrix).view()); }
 
+c10::TensorOptions options_at(const TorchPlace& place) {
+  const c10::TensorOptions options = at::kFloat;
+  return place.on_device() ? options.device(at::kCUDA, narrow<c10::DeviceIndex>(*place.device))
+                           : options;
+}
+
+at::Tensor tensor_at(const TorchPlace& place, MatrixView<const float> matrix) {
+  return moved_to(place, borrow(matrix));
+}
+
 Matrix<float> to_matrix(const at::Tensor& tensor) {
   Matrix<float> matrix(narrow<std::size_t>(tensor.size(0)), narrow<std::size_t>(tensor.size(1)));
   borrow(matrix).copy_(tensor);
@@ -57,24 +73,28 @@ Matrix<float> to_matrix(const at::Tensor& tensor) {
 
 struct TransformerBlock::State {
   ModelConfig config;
-  BlockWeights weights;  ///< owns what the tensors borrow
+  TorchPlace place;
+  BlockWeights weights;  ///< owns what the tensors borrow on the CPU; empty on a device
   std::array<at::Tensor, kLinearKinds.size()> linear;
   std::array<at::Tensor, kLinearKinds.size()> bias;
   at::Tensor input_norm, post_attention_norm, q_norm, k_norm;
 
-  State(ModelConfig model_config, BlockWeights block_weights)
-      : config(std::move(model_config)), weights(std::move(block_weights)) {
+  State(ModelConfig model_config, BlockWeights block_weights, TorchPlace torch_place)
+      : config(std::move(model_config)), place(torch_place), weights(std::move(block_weights)) {
     for (std::size_t i = 0; i < linear.size(); ++i) {
-      linear.at(i) = borrow(weights.linear.at(i));
+      linear.at(i) = moved_to(place, borrow(weights.linear.at(i)));
       if (!weights.bias.at(i).empty()) {
-        bias.at(i) = borrow(weights.bias.at(i));
+        bias.at(i) = moved_to(place, borrow(weights.bias.at(i)));
       }
     }
-    input_norm = borrow(weights.input_norm);
-    post_attention_norm = borrow(weights.post_attention_norm);
+    input_norm = moved_to(place, borrow(weights.input_norm));
+    post_attention_norm = moved_to(place, borrow(weights.post_attention_norm));
     if (config.qk_norm) {
-      q_norm = borrow(weights.q_norm);
-      k_norm = borrow(weights.k_norm);
+      q_norm = moved_to(place, borrow(weights.q_norm));
+      k_norm = moved_to(place, borrow(weights.k_norm));
+    }
+    if (place.on_device()) {
+      weights = BlockWeights();
     }
   }
 
@@ -98,13 +118,15 @@ struct TransformerBlock::State {
   }
 };
 
-TransformerBlock::TransformerBlock(const ModelConfig& config, BlockWeights weights)
-    : state_(std::make_unique<State>(config, std::move(weights))) {}
+TransformerBlock::TransformerBlock(const ModelConfig& config, BlockWeights weights,
+                                   TorchPlace place)
+    : state_(std::make_unique<State>(config, std::move(weights), place)) {}
 TransformerBlock::~TransformerBlock() = default;
 TransformerBlock::TransformerBlock(TransformerBlock&&) noexcept = default;
 TransformerBlock& TransformerBlock::operator=(TransformerBlock&&) noexcept = default;
 
 const ModelConfig& TransformerBlock::config() const { return state_->config; }
+const TorchPlace& TransformerBlock::place() const { return state_->place; }
 
 at::Tensor TransformerBlock::attention_input(const at::Tensor& x) const {
   return rms_norm(x, state_->input_norm, state_->config.norm_eps);
@@ -144,8 +166,11 @@ at::Tensor TransformerBlock::attend(const at::Tensor& input, RotaryTable& rotary
   if (rotary.cosine.rows() < positions) {
     rotary = rotary_table(config, positions);
   }
-  const at::Tensor cosine = borrow(rotary.cosine).narrow(0, 0, tokens);
-  const at::Tensor sine = borrow(rotary.sine).narrow(0, 0, tokens);
+  const auto angles = [&](const Matrix<float>& table) {
+    return tensor_at(state_->place, table.view().sub(0, positions, 0, table.cols()));
+  };
+  const at::Tensor cosine = angles(rotary.cosine);
+  const at::Tensor sine = angles(rotary.sine);
   at::Tensor q;
   at::Tensor k;
   at::Tensor v;
@@ -187,7 +212,7 @@ void TransformerBlock::require_gradients(const std::array<bool, kLinearKinds.siz
 void TransformerBlock::take_gradients(BlockWeights& sums) {
   const auto take = [](at::Tensor& leaf, const at::Tensor& sum) {
     if (leaf.grad().defined()) {
-      sum.add_(leaf.grad());
+      sum.add_(leaf.grad().cpu());
       leaf.mutable_grad().reset();
     }
   };
@@ -203,24 +228,32 @@ void TransformerBlock::take_gradients(BlockWeights& sums) {
 }
 
 struct TransformerHead::State {
-  std::vector<float> norm_values;
+  TorchPlace place;
+  std::vector<float> norm_values;  ///< as the head's, not needed on a device once they are there
   Matrix<float> head_values;
   double norm_eps;
   at::Tensor norm, head;
 
-  explicit State(const ModelSource& model)
-      : norm_values(model.final_norm()),
+  State(const ModelSource& model, TorchPlace torch_place)
+      : place(torch_place),
+        norm_values(model.final_norm()),
         head_values(model.head()),
         norm_eps(model.config().norm_eps),
-        norm(borrow(norm_values)),
-        head(borrow(head_values)) {}
+        norm(moved_to(place, borrow(norm_values))),
+        head(moved_to(place, borrow(head_values))) {
+    if (place.on_device()) {
+      head_values = Matrix<float>();
+    }
+  }
 };
 
-TransformerHead::TransformerHead(const ModelSource& model)
-    : state_(std::make_unique<State>(model)) {}
+TransformerHead::TransformerHead(const ModelSource& model, TorchPlace place)
+    : state_(std::make_unique<State>(model, place)) {}
 TransformerHead::~TransformerHead() = default;
 TransformerHead::TransformerHead(TransformerHead&&) noexcept = default;
 TransformerHead& TransformerHead::operator=(TransformerHead&&) noexcept = default;
+
+const TorchPlace& TransformerHead::place() const { return state_->place; }
 
 at::Tensor TransformerHead::logits(const at::Tensor& hidden) const {
   return at::linear(rms_norm(hidden, state_->norm, state_->norm_eps), state_->head);

@@ -18,10 +18,11 @@ namespace {
 HessianFactor measure_input(const ModelConfig& model, const BlockWeights& weights,
                             const KroneckerFactors& factors, SharedInput input,
                             const OpenSequences& open, const PipelineConfig& config,
-                            Backend& backend) {
+                            Backend& backend, TorchPlace place) {
   std::vector<std::size_t> order(config.calibration.samples);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  auto hessians = mean_hessians(model, weights, std::array{input}, open(order), order.size());
+  auto hessians =
+      mean_hessians(model, weights, std::array{input}, open(order), order.size(), place);
   Matrix<float>& hessian = hessians.at(index_of(input));
   transform_hessian(factors, hessian);
   return factor_inputs(hessian, config.binarize, config.codebook, backend);
@@ -31,8 +32,9 @@ HessianFactor measure_input(const ModelConfig& model, const BlockWeights& weight
 
 PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weights,
                             const OnlineFactors& online, const OpenSequences& open,
-                            const PipelineConfig& config, std::uint64_t seed, Backend& backend) {
-  const auto original = std::make_shared<BlockForward>(model, weights);
+                            const PipelineConfig& config, std::uint64_t seed, Backend& backend,
+                            TorchPlace place) {
+  const auto original = std::make_shared<BlockForward>(model, weights, place);
   return [&model, &online, &open, &config, &backend, seed, original](
              LinearKind kind, BlockWeights& present, EncodedBlock& encoded, HessianFactor& factor) {
     if (kind == kLinearKinds.front()) {
@@ -46,7 +48,7 @@ PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weight
     const LinearKind before = kLinearKinds.at(index_of(kind) - 1);
     if (input_of(before) != input_of(kind)) {
       factor = measure_input(model, present, online.at(index_of(input_of(kind))), input_of(kind),
-                             open, config, backend);
+                             open, config, backend, original->place());
     }
   };
 }

@@ -7,6 +7,7 @@
 
 #include "backend/backend.hpp"
 #include "config/pipeline_config.hpp"
+#include "model/torch_place.hpp"
 #include "pipeline/encode.hpp"
 #include "refine/block_loss.hpp"
 
@@ -14,9 +15,11 @@ namespace btc {
 
 /// @param weights of the original block, merged with its transform; @param online the rest of it
 /// @param open its stored inputs
+/// @param place where the block runs
 /// All references live as long as the result.
 PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weights,
                             const OnlineFactors& online, const OpenSequences& open,
-                            const PipelineConfig& config, std::uint64_t seed, Backend& backend);
+                            const PipelineConfig& config, std::uint64_t seed, Backend& backend,
+                            TorchPlace place);
 
 }  // namespace btc

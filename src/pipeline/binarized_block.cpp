@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/error.hpp"
-#include "model/block_forward.hpp"
+#include "model/hessian_sums.hpp"
 #include "pipeline/stage_file.hpp"
 #include "quant/quantize_linear.hpp"
 
@@ -104,21 +104,15 @@ std::vector<PatternHistogram> histograms_of(const Hdf5File& file, LinearKind kin
 
 }  // namespace
 
-std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(const ModelConfig& model,
-                                                              const BlockWeights& weights,
-                                                              std::span<const SharedInput> wanted,
-                                                              const SequenceStream& next,
-                                                              std::size_t sequences) {
-  std::array<Matrix<float>, kSharedInputs.size()> sums;
-  for (const SharedInput input : wanted) {
-    const std::size_t width = input_width(model, input);
-    sums.at(index_of(input)) = Matrix<float>(width, width);
-  }
-  const BlockForward forward(model, weights);
+std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(
+    const ModelConfig& model, const BlockWeights& weights, std::span<const SharedInput> wanted,
+    const SequenceStream& next, std::size_t sequences, TorchPlace place) {
+  HessianSums hessians(model, weights, wanted, place);
   for (std::size_t s = 0; s < sequences; ++s) {
     const Matrix<float> hidden = next();
-    forward.accumulate_hessians(hidden.view(), sums);
+    hessians.add(hidden.view());
   }
+  std::array<Matrix<float>, kSharedInputs.size()> sums = hessians.take();
   const float scale = 1.0F / static_cast<float>(sequences);
   for (Matrix<float>& sum : sums) {
     for (float& value : sum.values()) {
@@ -131,10 +125,12 @@ std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(const ModelConfig&
 BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weights,
                               const OnlineFactors& online, ActivationReader& inputs,
                               const BinarizeParams& binarize,
-                              const std::optional<CodebookParams>& codebook, Backend& backend) {
+                              const std::optional<CodebookParams>& codebook, Backend& backend,
+                              TorchPlace place) {
   BinarizedBlock block;
   auto hessians = mean_hessians(
-      model, weights, kSharedInputs, [&] { return inputs.next(); }, inputs.header().sequences);
+      model, weights, kSharedInputs, [&] { return inputs.next(); }, inputs.header().sequences,
+      place);
   for (const SharedInput input : kSharedInputs) {
     Matrix<float>& hessian = hessians.at(index_of(input));
     transform_hessian(online.at(index_of(input)), hessian);

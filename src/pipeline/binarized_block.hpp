@@ -12,6 +12,7 @@
 #include "common/pattern.hpp"
 #include "config/pipeline_config.hpp"
 #include "model/model_source.hpp"
+#include "model/torch_place.hpp"
 #include "quant/hessian.hpp"
 #include "quant/transform.hpp"
 #include "refine/block_loss.hpp"
@@ -36,19 +37,19 @@ struct BinarizedBlock {
 /// Hessians from the stored inputs of the block (one pass over the file), their factors, and
 /// pass 1.
 /// @param online factors that the inputs pass before the Linears
+/// @param place where the block runs
 /// @throws NumericError naming the Linear
 BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weights,
                               const OnlineFactors& online, ActivationReader& inputs,
                               const BinarizeParams& binarize,
-                              const std::optional<CodebookParams>& codebook, Backend& backend);
+                              const std::optional<CodebookParams>& codebook, Backend& backend,
+                              TorchPlace place = {});
 
 /// Mean over sequences of 2 X^T X of the inputs that are wanted, by index_of(SharedInput); the
 /// others are empty.
-std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(const ModelConfig& model,
-                                                              const BlockWeights& weights,
-                                                              std::span<const SharedInput> wanted,
-                                                              const SequenceStream& next,
-                                                              std::size_t sequences);
+std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(
+    const ModelConfig& model, const BlockWeights& weights, std::span<const SharedInput> wanted,
+    const SequenceStream& next, std::size_t sequences, TorchPlace place);
 
 /// @return size in bytes. @param fingerprint of the unit
 std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBlock& block,

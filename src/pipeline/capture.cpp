@@ -87,10 +87,11 @@ class StoredInput {
 };
 
 void run_wave_part(const StageRunner& runner, const WavePart& part, const std::vector<Unit>& units,
-                   const ModelSource& model, const Matrix<std::int32_t>& sequences) {
+                   const ModelSource& model, const Matrix<std::int32_t>& sequences,
+                   TorchPlace place) {
   const Communicator& comm = runner.comm();
   const std::size_t width = model.config().hidden;
-  const BlockForward forward(model.config(), model.load_block(part.block));
+  const BlockForward forward(model.config(), model.load_block(part.block), place);
   std::optional<StoredInput> stored;
   if (part.from < 0) {
     stored.emplace(runner.store(), units.at(static_cast<std::size_t>(part.block)));
@@ -120,7 +121,8 @@ void record_capture(const UnitStore& store, const Unit& unit, double seconds) {
 
 /// Blocks first-1 ... of the wave write units first, first + 1, ...
 void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t first,
-              std::size_t count, const ModelSource& model, const Matrix<std::int32_t>& sequences) {
+              std::size_t count, const ModelSource& model, const Matrix<std::int32_t>& sequences,
+              TorchPlace place) {
   const int rank = runner.comm().rank();
   if (std::cmp_greater_equal(rank, count)) {
     return;  // fewer blocks left than ranks
@@ -130,7 +132,7 @@ void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t f
                          .to = std::cmp_less(rank + 1, count) ? rank + 1 : -1};
   try {
     const Timer timer;
-    run_wave_part(runner, part, units, model, sequences);
+    run_wave_part(runner, part, units, model, sequences, place);
     record_capture(runner.store(), units[first + static_cast<std::size_t>(rank)], timer.seconds());
   } catch (const UserError& error) {
     BTC_THROW(InputError, "capture, block ", part.block, ": ", error.what());
@@ -142,7 +144,8 @@ void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t f
 }  // namespace
 
 std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& units,
-                                const ModelSource& model, const Matrix<std::int32_t>& sequences) {
+                                const ModelSource& model, const Matrix<std::int32_t>& sequences,
+                                TorchPlace place) {
   const std::vector<std::size_t> todo = runner.unfinished(units);
   if (todo.empty()) {
     return 0;
@@ -166,7 +169,7 @@ std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& un
         }
       });
     } else {
-      run_wave(runner, units, next, count, model, sequences);
+      run_wave(runner, units, next, count, model, sequences, place);
       comm.barrier();
     }
     longest = std::max(longest, timer.seconds());

@@ -191,7 +191,7 @@ struct LoadedModel {
 
 LoadedModel load_model(const StageRunner& runner, const PlannedUnits& units,
                        const PipelineConfig& config, const IdentifiedModel& original,
-                       Backend& backend) {
+                       Backend& backend, TorchPlace place) {
   const PackedFormat format = packed_format(config);
   LoadedModel loaded;
   loaded.signs = std::make_unique<SignTraining>(runner.store(), units, config, original, backend);
@@ -209,7 +209,7 @@ LoadedModel load_model(const StageRunner& runner, const PlannedUnits& units,
     }
     loaded.codebooks.push_back(std::move(stored.codebooks));
   }
-  loaded.model = std::make_unique<DistilledModel>(original, std::move(blocks));
+  loaded.model = std::make_unique<DistilledModel>(original, std::move(blocks), place);
   return loaded;
 }
 
@@ -268,14 +268,14 @@ std::size_t train_epochs(StageRunner& runner, const PlannedUnits& units,
 
 std::size_t distill_model(StageRunner& runner, const PlannedUnits& units,
                           const PipelineConfig& config, const Checkpoint& checkpoint,
-                          const IdentifiedModel& original, Backend& backend) {
+                          const IdentifiedModel& original, Backend& backend, TorchPlace place) {
   const std::vector<std::size_t> todo = runner.unfinished(units.distill_epochs);
   if (todo.empty() && runner.unfinished(units.distill).empty()) {
     return 0;
   }
   LoadedModel loaded;
   agree(runner.comm(), "reading the encoded blocks",
-        [&] { loaded = load_model(runner, units, config, original, backend); });
+        [&] { loaded = load_model(runner, units, config, original, backend, place); });
   Distillation distillation(runner, units, config, *loaded.model);
   std::size_t computed = train_epochs(runner, units, todo, distillation);
   const TrainingState state = state_after(units.distill_epochs.size(), runner, units, distillation);

@@ -7,6 +7,7 @@
 #include "backend/backend.hpp"
 #include "config/pipeline_config.hpp"
 #include "model/checkpoint.hpp"
+#include "model/torch_place.hpp"
 #include "pipeline/fingerprints.hpp"
 #include "pipeline/source_identity.hpp"
 #include "pipeline/stage_runner.hpp"
@@ -18,9 +19,10 @@ namespace btc {
 /// The samples of a step are dealt to the ranks in turn. Each rank computes one gradient per
 /// sample; all gradients go to all ranks, which add them up in the order of the samples and take
 /// the same step. Held-out divergences travel the same way.
+/// @param place where blocks and head run
 /// @return how many units were computed
 std::size_t distill_model(StageRunner& runner, const PlannedUnits& units,
                           const PipelineConfig& config, const Checkpoint& checkpoint,
-                          const IdentifiedModel& original, Backend& backend);
+                          const IdentifiedModel& original, Backend& backend, TorchPlace place);
 
 }  // namespace btc

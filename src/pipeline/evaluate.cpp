@@ -41,14 +41,15 @@ std::vector<Unit> part_units(std::string_view subject, const EvaluationSubject& 
 /// Negative log-likelihoods of the windows of one part, in window order, on every rank.
 std::vector<double> nll_of_part(const Communicator& comm, const ModelSource& model,
                                 MatrixView<const std::int32_t> windows,
-                                std::size_t windows_in_memory) {
+                                std::size_t windows_in_memory, TorchPlace place) {
   const std::size_t share = ceil_div(windows.rows(), static_cast<std::size_t>(comm.size()));
   const std::size_t first = std::min(share * static_cast<std::size_t>(comm.rank()), windows.rows());
   const std::size_t end = std::min(first + share, windows.rows());
   json mine = json::array();
   agree(comm, "evaluate", [&] {
     if (first < end) {
-      mine = window_nll(model, windows.sub(first, end, 0, windows.cols()), windows_in_memory);
+      mine =
+          window_nll(model, windows.sub(first, end, 0, windows.cols()), windows_in_memory, place);
     }
   });
   std::vector<double> all;
@@ -96,7 +97,8 @@ KeptWindows keep_windows(StageRunner& runner, const Unit& unit, const Perplexity
 
 PerplexityResult measure_perplexity(StageRunner& runner, const EvaluationSubject& subject,
                                     const PerplexityParams& params, const KeptWindows& windows,
-                                    std::size_t windows_in_memory, std::size_t& computed) {
+                                    std::size_t windows_in_memory, TorchPlace place,
+                                    std::size_t& computed) {
   const Communicator& comm = runner.comm();
   const auto subject_name = kSubjectNames.at(static_cast<std::size_t>(subject.subject));
   const auto units = part_units(subject_name, subject, params, windows, windows_in_memory);
@@ -120,8 +122,8 @@ PerplexityResult measure_perplexity(StageRunner& runner, const EvaluationSubject
     const Timer timer;
     const std::size_t first = i * windows_in_memory;
     const std::size_t end = std::min(first + windows_in_memory, ids.rows());
-    const auto nll =
-        nll_of_part(comm, *model, ids.view().sub(first, end, 0, ids.cols()), windows_in_memory);
+    const auto nll = nll_of_part(comm, *model, ids.view().sub(first, end, 0, ids.cols()),
+                                 windows_in_memory, place);
     const std::string note = concat("perplexity of this part ", perplexity(nll));
     agree(comm, "recording", [&] {
       if (comm.rank() == 0) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/pipeline_config.hpp"
+#include "model/torch_place.hpp"
 #include "pipeline/sequences.hpp"
 #include "pipeline/stage_runner.hpp"
 #include "report/run_report.hpp"
@@ -40,9 +41,11 @@ KeptWindows keep_windows(StageRunner& runner, const Unit& unit, const Perplexity
 /// Parts of at most `windows_in_memory` windows are the resumable units; inside a part every rank
 /// takes a share, and the values are put together in window order, so that the result does not
 /// depend on the rank count. Collective.
+/// @param place where blocks and head run
 /// @param computed incremented by the number of parts that were computed
 PerplexityResult measure_perplexity(StageRunner& runner, const EvaluationSubject& subject,
                                     const PerplexityParams& params, const KeptWindows& windows,
-                                    std::size_t windows_in_memory, std::size_t& computed);
+                                    std::size_t windows_in_memory, TorchPlace place,
+                                    std::size_t& computed);
 
 }  // namespace btc

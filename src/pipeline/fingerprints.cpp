@@ -39,10 +39,11 @@ Parts options_of(const PipelineConfig& config, const std::vector<std::string>& k
   return parts;
 }
 
-/// The instruction set MKL was told to use: it changes bits.
-std::string math_mode() {
+/// What changes bits: the instruction set MKL was told to use, and whether blocks run on a device.
+std::string math_mode(const TorchPlace& place) {
   const char* mode = std::getenv("MKL_CBWR");
-  return mode == nullptr ? "default" : mode;
+  return std::string(mode == nullptr ? "default" : mode) +
+         (place.on_device() ? ", blocks on CUDA" : "");
 }
 
 std::string join_fingerprints(const std::vector<Unit>& units) {
@@ -67,17 +68,19 @@ Unit sequences_unit(const PipelineConfig& config, const RunPaths& paths,
 }
 
 /// What the inputs of all blocks depend on, in every sweep.
-Parts capture_parts(const PipelineConfig& config, const SourceIdentity& identity) {
+Parts capture_parts(const PipelineConfig& config, const SourceIdentity& identity,
+                    const TorchPlace& place) {
   Parts parts = options_of(config, {"compute.threads_per_rank"});
-  parts["math"] = math_mode();
+  parts["math"] = math_mode(place);
   parts["config"] = identity.config_sha256;
   return parts;
 }
 
 std::vector<Unit> capture_units(const PipelineConfig& config, const RunPaths& paths,
-                                const SourceIdentity& identity, const Unit& sequences) {
+                                const SourceIdentity& identity, const Unit& sequences,
+                                const TorchPlace& place) {
   std::vector<Unit> units;
-  Parts parts = capture_parts(config, identity);
+  Parts parts = capture_parts(config, identity, place);
   parts["input"] = sequences.fingerprint;
   parts["weights"] = identity.outer;
   for (std::size_t b = 0; b < identity.blocks.size(); ++b) {
@@ -91,7 +94,8 @@ std::vector<Unit> capture_units(const PipelineConfig& config, const RunPaths& pa
 }
 
 std::vector<Unit> learn_units(const PipelineConfig& config, const RunPaths& paths,
-                              const SourceIdentity& identity, const std::vector<Unit>& capture) {
+                              const SourceIdentity& identity, const std::vector<Unit>& capture,
+                              const TorchPlace& place) {
   if (config.transform.kind == TransformKind::kNone) {
     return {};
   }
@@ -100,7 +104,7 @@ std::vector<Unit> learn_units(const PipelineConfig& config, const RunPaths& path
   if (learned) {
     parts = options_of(config, {"transform.", "run.seed", "binarize.", "codebook.vector_length",
                                 "compute.threads_per_rank"});
-    parts["math"] = math_mode();
+    parts["math"] = math_mode(place);
   }
   parts["config"] = identity.config_sha256;
   std::vector<Unit> units;
@@ -201,13 +205,14 @@ void add_quantization(const PipelineConfig& config, const RunPaths& paths,
 
 /// The sweep after `before`, whose inputs have passed the blocks that `before` encodes.
 PlannedUnits next_sweep(const PipelineConfig& config, const RunPaths& paths,
-                        const SourceIdentity& identity, PlannedUnits before) {
+                        const SourceIdentity& identity, const TorchPlace& place,
+                        PlannedUnits before) {
   PlannedUnits units;
   units.sequences = before.sequences;
   units.shared = before.shared;
   units.learn = before.learn;
   units.capture = {before.capture.front()};  // embeddings are not quantized
-  Parts parts = capture_parts(config, identity);
+  Parts parts = capture_parts(config, identity, place);
   for (std::size_t b = 1; b < before.capture.size(); ++b) {
     const int block = static_cast<int>(b);
     parts["input"] = units.capture.back().fingerprint;
@@ -228,14 +233,15 @@ PlannedUnits next_sweep(const PipelineConfig& config, const RunPaths& paths,
 }
 
 std::vector<Unit> refine_units(const PipelineConfig& config, const RunPaths& paths,
-                               const SourceIdentity& identity, const PlannedUnits& units) {
+                               const SourceIdentity& identity, const PlannedUnits& units,
+                               const TorchPlace& place) {
   if (config.refine.block_epochs == 0) {
     return {};
   }
   Parts parts = options_of(config, {"refine.block_epochs", "refine.block_learning_rate",
                                     "refine.block_sign_learning_rate", "refine.batch", "run.seed",
                                     "compute.threads_per_rank"});
-  parts["math"] = math_mode();
+  parts["math"] = math_mode(place);
   std::vector<Unit> refine;
   for (std::size_t b = 0; b < units.encode.size(); ++b) {
     parts["input"] = units.encode[b].fingerprint;
@@ -263,14 +269,15 @@ void keep_shared(PlannedUnits& units, const std::filesystem::path& shared) {
 
 /// Fills the epochs, each made from the one before, and the blocks that the last one leaves.
 void add_distill_units(const PipelineConfig& config, const RunPaths& paths,
-                       const SourceIdentity& identity, PlannedUnits& units) {
+                       const SourceIdentity& identity, const TorchPlace& place,
+                       PlannedUnits& units) {
   if (config.refine.kd_epochs == 0) {
     return;
   }
   Parts parts = options_of(
       config, {"refine.kd_epochs", "refine.kd_learning_rate", "refine.kd_sign_learning_rate",
                "refine.batch", "run.seed", "compute.threads_per_rank"});
-  parts["math"] = math_mode();
+  parts["math"] = math_mode(place);
   parts["input"] = join_fingerprints(units.trained_from());
   const std::vector<Unit>& capture = units.first_sweep().capture;
   parts["activations"] = capture.front().fingerprint + capture.back().fingerprint;
@@ -292,9 +299,10 @@ void add_distill_units(const PipelineConfig& config, const RunPaths& paths,
 
 }  // namespace
 
-std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity) {
+std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity,
+                                 const TorchPlace& place) {
   Parts parts = options_of(config, {"compute.threads_per_rank"});
-  parts["math"] = math_mode();
+  parts["math"] = math_mode(place);
   parts["weights"] = identity.whole();
   return make_fingerprint("original", kOriginalVersion, parts);
 }
@@ -325,20 +333,21 @@ const Unit* codebook_unit(const PipelineConfig& config, const PlannedUnits& unit
 }
 
 PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
-                        const SourceIdentity& identity, const std::string& sequences_content) {
+                        const SourceIdentity& identity, const std::string& sequences_content,
+                        const TorchPlace& place) {
   PlannedUnits units;
   units.sequences = sequences_unit(config, paths, identity, sequences_content);
-  units.capture = capture_units(config, paths, identity, units.sequences);
+  units.capture = capture_units(config, paths, identity, units.sequences, place);
   if (!config.run.shared.empty()) {
     keep_shared(units, config.run.shared);
   }
-  units.learn = learn_units(config, paths, identity, units.capture);
+  units.learn = learn_units(config, paths, identity, units.capture, place);
   add_quantization(config, paths, identity, units);
   for (int sweep = 2; sweep <= config.calibration.sweeps; ++sweep) {
-    units = next_sweep(config, paths.sweep(sweep), identity, std::move(units));
+    units = next_sweep(config, paths.sweep(sweep), identity, place, std::move(units));
   }
-  units.refine = refine_units(config, paths, identity, units);
-  add_distill_units(config, paths, identity, units);
+  units.refine = refine_units(config, paths, identity, units, place);
+  add_distill_units(config, paths, identity, place, units);
   const int blocks = static_cast<int>(units.capture.size());
   for (int shard = 0; shard <= blocks; ++shard) {
     const bool outer = shard == blocks;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/pipeline_config.hpp"
+#include "model/torch_place.hpp"
 #include "pipeline/run_paths.hpp"
 #include "pipeline/source_identity.hpp"
 #include "pipeline/state.hpp"
@@ -47,12 +48,15 @@ struct PlannedUnits {
 
 /// @param sequences_content what the calibration sequences are made of: the content hash of the
 ///        token or text file, or empty for `self`
+/// @param place where blocks run: sums are rounded otherwise on a device
 PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
-                        const SourceIdentity& identity, const std::string& sequences_content);
+                        const SourceIdentity& identity, const std::string& sequences_content,
+                        const TorchPlace& place = {});
 
 /// The original model as this run computes with it: its weights, threads and arithmetic mode. What
-/// is sampled from it and measured on it depends on all three.
-std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity);
+/// is sampled from it (always on the CPU) and measured on it depends on all three.
+std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity,
+                                 const TorchPlace& place = {});
 
 /// The unit that makes the windows of one perplexity.
 /// @param paths of the folder to keep them in

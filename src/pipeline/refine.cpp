@@ -27,7 +27,7 @@ std::string describe(const RefineReport& report) {
 
 std::size_t refine_blocks(StageRunner& runner, const PlannedUnits& units,
                           const PipelineConfig& config, const Checkpoint& checkpoint,
-                          const IdentifiedModel& original, Backend& backend) {
+                          const IdentifiedModel& original, Backend& backend, TorchPlace place) {
   const PackedFormat format = packed_format(config);
   const ModelConfig& model = checkpoint.config();
   return runner.run(units.refine, [&](std::size_t b) {
@@ -49,7 +49,7 @@ std::size_t refine_blocks(StageRunner& runner, const PlannedUnits& units,
     const RefineReport report =
         refine_block(model, original.load_block(block), trained, config.calibration.samples,
                      stored_inputs(runner.store(), units.capture[b]), config.refine,
-                     derive_seed(config.run.seed, "refine", b), log_epoch);
+                     derive_seed(config.run.seed, "refine", b), log_epoch, place);
     const PackedBlockFile written =
         write_trained_block(unit, trained, stored.codebooks, checkpoint, block, format);
     return UnitResult{.bytes = written.file.bytes,

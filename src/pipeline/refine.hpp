@@ -7,6 +7,7 @@
 #include "backend/backend.hpp"
 #include "config/pipeline_config.hpp"
 #include "model/checkpoint.hpp"
+#include "model/torch_place.hpp"
 #include "pipeline/fingerprints.hpp"
 #include "pipeline/source_identity.hpp"
 #include "pipeline/stage_runner.hpp"
@@ -14,9 +15,10 @@
 namespace btc {
 
 /// Trains every block on its stored inputs, blocks dealt to ranks. Collective.
+/// @param place where blocks run
 /// @return how many blocks were trained
 std::size_t refine_blocks(StageRunner& runner, const PlannedUnits& units,
                           const PipelineConfig& config, const Checkpoint& checkpoint,
-                          const IdentifiedModel& original, Backend& backend);
+                          const IdentifiedModel& original, Backend& backend, TorchPlace place);
 
 }  // namespace btc

@@ -54,6 +54,7 @@ struct Run {
   const PlannedUnits& units;
   StageRunner& runner;
   Backend& backend;
+  TorchPlace place;  ///< of LibTorch on this rank
 };
 
 UnitResult describe_output(const fs::path& file, std::string note) {
@@ -108,7 +109,7 @@ std::size_t run_capture(const Run& run, const ModelSource& model) {
                 ": expected sequences, got one text");
     sequences = *std::move(file.sequences);
   });
-  return capture_activations(run.runner, run.units.capture, model, sequences);
+  return capture_activations(run.runner, run.units.capture, model, sequences, run.place);
 }
 
 std::size_t run_binarize(const Run& run) {
@@ -119,7 +120,7 @@ std::size_t run_binarize(const Run& run) {
     const BinarizedBlock binarized = run.runner.store().read(run.units.capture[b], [&] {
       ActivationReader inputs(run.units.capture[b].file);
       return binarize_block(run.checkpoint.config(), merged.weights, merged.online, inputs,
-                            run.config.binarize, run.config.codebook, run.backend);
+                            run.config.binarize, run.config.codebook, run.backend, run.place);
     });
     const Unit& unit = run.units.binarize[b];
     write_binarized(unit.file, binarized, unit.fingerprint);
@@ -238,7 +239,7 @@ std::size_t run_encode(const Run& run) {
     if (run.config.refine.dense_epochs > 0) {
       prepare =
           absorb_errors(run.checkpoint.config(), merged.weights, merged.online, inputs, run.config,
-                        derive_seed(run.config.run.seed, "absorb", b), run.backend);
+                        derive_seed(run.config.run.seed, "absorb", b), run.backend, run.place);
     }
     EncodedBlock encoded = encode_block(
         std::move(merged.weights), merged.online, std::move(binarized), run.config.binarize,
@@ -289,14 +290,15 @@ std::vector<PerplexityResult> run_evaluate(const Run& run, std::size_t& computed
     const KeptWindows windows =
         keep_windows(run.runner, unit, params, run.config, run.original, computed);
     for (const Subject subject : run.config.evaluate.subjects) {
-      EvaluationSubject measured = {subject, original_fingerprint(run.config, run.identity),
-                                    [&run]() -> const ModelSource& { return run.original; },
-                                    records};
+      EvaluationSubject measured = {
+          subject, original_fingerprint(run.config, run.identity, run.place),
+          [&run]() -> const ModelSource& { return run.original; }, records};
       if (subject == Subject::kPacked) {
         measured = {subject, run.units.model.fingerprint, open_packed, {}};
       }
       results.push_back(measure_perplexity(run.runner, measured, params, windows,
-                                           run.config.evaluate.windows_in_memory, computed));
+                                           run.config.evaluate.windows_in_memory, run.place,
+                                           computed));
     }
   }
   return results;
@@ -324,8 +326,10 @@ void make_run_directories(const PipelineConfig& config, const RunPaths& paths) {
 }
 
 void prepare_directory(const PipelineConfig& config, const Communicator& comm,
-                       const RunPaths& paths, const Plan& plan) {
-  const std::string environment = describe_run(comm, config.compute.threads_per_rank);
+                       const RunPaths& paths, const Plan& plan, const TorchPlace& place) {
+  const std::string environment =
+      concat(describe_run(comm, config.compute.threads_per_rank),
+             "blocks run on: ", place.on_device() ? "CUDA" : "the CPU", "\n");
   agree(comm, "preparing the run directory", [&] {
     if (comm.rank() == 0) {
       UnitStore::clean_up(paths.root);
@@ -348,8 +352,9 @@ void prepare_directory(const PipelineConfig& config, const Communicator& comm,
 void run_sweep(const Run& run, const ModelSource& model, StageClock& clock) {
   clock.time("capture", [&] { return run_capture(run, model); });
   if (!run.units.learn.empty()) {
-    clock.time("learn",
-               [&] { return learn_transforms(run.runner, run.units, run.config, run.original); });
+    clock.time("learn", [&] {
+      return learn_transforms(run.runner, run.units, run.config, run.original, run.place);
+    });
   }
   clock.time("binarize", [&] { return run_binarize(run); });
   clock.time("codebook", [&] { return run_codebook(run); });
@@ -362,8 +367,8 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
   const std::vector<PlannedUnits>& earlier = run.units.earlier;
   for (std::size_t k = 0; k <= earlier.size(); ++k) {
     const PlannedUnits& units = k < earlier.size() ? earlier[k] : run.units;
-    const Run sweep = {run.config,   run.paths, run.checkpoint, run.identity,
-                       run.original, units,     run.runner,     run.backend};
+    const Run sweep = {run.config, run.paths,  run.checkpoint, run.identity, run.original,
+                       units,      run.runner, run.backend,    run.place};
     if (k == 0) {
       run_sweep(sweep, run.original, clock);
     } else {
@@ -375,13 +380,13 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
   if (!run.units.refine.empty()) {
     clock.time("refine", [&] {
       return refine_blocks(run.runner, run.units, run.config, run.checkpoint, run.original,
-                           run.backend);
+                           run.backend, run.place);
     });
   }
   if (!run.units.distill.empty()) {
     clock.time("distill", [&] {
       return distill_model(run.runner, run.units, run.config, run.checkpoint, run.original,
-                           run.backend);
+                           run.backend, run.place);
     });
   }
   ReducedModel reduced;
@@ -405,7 +410,7 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
 }  // namespace
 
 RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, Backend& backend,
-                        StopRequest& stop) {
+                        TorchPlace place, StopRequest& stop) {
   const RunPaths paths = {config.run.dir};
   std::unique_ptr<Checkpoint> checkpoint;
   Plan plan;
@@ -420,7 +425,7 @@ RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, 
     StageRunner runner(comm, store, stop);
     runner.stop_point();
     const std::optional<DirectoryLock> lock = lock_run_directory(runner, paths);
-    prepare_directory(config, comm, paths, plan);
+    prepare_directory(config, comm, paths, plan, place);
     const SourceIdentity identity =
         identify_source(*checkpoint, comm, paths.state() / "source.json",
                         config.resume.verify == ResumeVerify::kSize);
@@ -429,11 +434,11 @@ RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, 
       content =
           source_content(config.calibration.source, config.calibration.path, config.model_path);
     });
-    const PlannedUnits units = plan_units(config, paths, identity, content);
+    const PlannedUnits units = plan_units(config, paths, identity, content, place);
     StageClock clock(paths.state() / "seconds.json", comm.rank() == 0, backend);
     const IdentifiedModel original(*checkpoint, identity);
-    return run_stages({config, paths, *checkpoint, identity, original, units, runner, backend},
-                      clock);
+    return run_stages(
+        {config, paths, *checkpoint, identity, original, units, runner, backend, place}, clock);
   } catch (const Stopped&) {
     if (comm.rank() == 0) {
       log_info(concat("stopped at a unit boundary (",

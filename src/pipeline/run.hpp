@@ -4,6 +4,7 @@
 #include "backend/backend.hpp"
 #include "comm/communicator.hpp"
 #include "config/pipeline_config.hpp"
+#include "model/torch_place.hpp"
 #include "pipeline/stop_request.hpp"
 
 namespace btc {
@@ -16,10 +17,11 @@ enum class RunOutcome {
 };
 
 /// Runs or resumes. Collective; all ranks get the same outcome.
+/// @param place where LibTorch runs blocks on this rank; on the CPU or on a device on all ranks
 /// @throws StageFailed on every rank when something failed on any; other errors on the failing rank
 ///         alone (the caller must end all ranks then)
 RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, Backend& backend,
-                        StopRequest& stop);
+                        TorchPlace place, StopRequest& stop);
 
 /// `--plan`: what the run would do, as text. @throws ConfigError, InputError
 std::string describe_planned_run(const PipelineConfig& config, int ranks);

@@ -82,7 +82,7 @@ std::string describe(const std::optional<SignLosses>& signs) {
 
 LearnedUnit learn_block(StageRunner& runner, const PlannedUnits& units,
                         const PipelineConfig& config, const IdentifiedModel& original,
-                        std::size_t number, std::uint64_t seed) {
+                        std::size_t number, std::uint64_t seed, TorchPlace place) {
   const Unit& unit = units.learn[number];
   const ModelConfig& model = original.config();
   const BlockWeights weights = original.load_block(static_cast<int>(number));
@@ -98,7 +98,8 @@ LearnedUnit learn_block(StageRunner& runner, const PlannedUnits& units,
       .open = open,
       .vector_length =
           config.codebook ? static_cast<std::size_t>(config.codebook->vector_length) : kFreeSigns,
-      .seed = derive_seed(seed, "order", 0)};
+      .seed = derive_seed(seed, "order", 0),
+      .place = place};
   const LearnSchedule schedule = schedule_of(config.transform);
   const int epochs = epochs_of(schedule, problem.sequences);
   std::optional<TrainingState> left = left_state(unit, block.size());
@@ -132,13 +133,14 @@ LearnedUnit learn_block(StageRunner& runner, const PlannedUnits& units,
 }  // namespace
 
 std::size_t learn_transforms(StageRunner& runner, const PlannedUnits& units,
-                             const PipelineConfig& config, const IdentifiedModel& original) {
+                             const PipelineConfig& config, const IdentifiedModel& original,
+                             TorchPlace place) {
   return runner.run(units.learn, [&](std::size_t b) {
     const Unit& unit = units.learn[b];
     const std::uint64_t seed = derive_seed(config.run.seed, "transform", b);
     LearnedUnit made;
     if (learns(config.transform)) {
-      made = learn_block(runner, units, config, original, b, seed);
+      made = learn_block(runner, units, config, original, b, seed, place);
     } else {
       made = {random_transform(original.config(), config.transform, seed),
               "random, nothing is learned"};

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "learn/block_transform.hpp"
+#include "model/torch_place.hpp"
 #include "pipeline/fingerprints.hpp"
 #include "pipeline/source_identity.hpp"
 #include "pipeline/stage_runner.hpp"
@@ -13,8 +14,10 @@ namespace btc {
 
 /// One unit per block. A block that learns leaves its state behind after every epoch, from which it
 /// goes on; a stop need not wait for more than an epoch. @return how many were made
+/// @param place where blocks run
 std::size_t learn_transforms(StageRunner& runner, const PlannedUnits& units,
-                             const PipelineConfig& config, const IdentifiedModel& original);
+                             const PipelineConfig& config, const IdentifiedModel& original,
+                             TorchPlace place);
 
 /// A block as it is quantized: weights of the original with what a transform merges into them, and
 /// the factors that stay in front of its Linears (empty without transform).

@@ -30,14 +30,14 @@ double relative_block_error(const BlockForward& original, const BlockForward& pr
 }
 
 double add_error_gradient(const BlockForward& original, BlockBackward& present,
-                          const Matrix<float>& input, BlockWeights& sums) {
+                          const Matrix<float>& input) {
   const Matrix<float> target = original.run(input.view());
   Matrix<float> difference = present.forward(input.view(), false);
   const double error = square_of_difference(difference, target);
   for (std::size_t e = 0; e < target.size(); ++e) {
     difference.values()[e] = 2 * (difference.values()[e] - target.values()[e]);
   }
-  present.backward(difference.view(), sums);
+  present.backward(difference.view());
   return error;
 }
 
@@ -46,11 +46,12 @@ BlockWeights log_error_gradient(const ModelConfig& model, const BlockForward& or
                                 std::size_t sequences) {
   constexpr LinearMask kAll = {true, true, true, true, true, true, true};
   BlockWeights sums = zeros_like(weights);
-  BlockBackward present(model, weights, kAll);
+  BlockBackward present(model, weights, kAll, original.place());
   double error = 0;
   for (std::size_t s = 0; s < sequences; ++s) {
-    error += add_error_gradient(original, present, stream(), sums);
+    error += add_error_gradient(original, present, stream());
   }
+  present.take_gradients(sums);
   const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);
   for (Matrix<float>& own : sums.linear) {
     std::for_each(own.values().begin(), own.values().end(), [&](float& g) { g *= scale; });

@@ -21,12 +21,13 @@ using OpenSequences = std::function<SequenceStream(const std::vector<std::size_t
 double relative_block_error(const BlockForward& original, const BlockForward& present,
                             const SequenceStream& stream, std::size_t sequences);
 
-/// Adds the gradient of the squared error on one sequence to `sums`.
+/// Adds the gradient of the squared error on one sequence to those that `present` holds.
 /// @return the squared error
 double add_error_gradient(const BlockForward& original, BlockBackward& present,
-                          const Matrix<float>& input, BlockWeights& sums);
+                          const Matrix<float>& input);
 
-/// Gradient for the Linears of the logarithm of the squared error on the next `sequences`.
+/// Gradient for the Linears of the logarithm of the squared error on the next `sequences`, computed
+/// where `original` is.
 /// @param weights of the block, all Linears dense. @return those of norms and biases mean nothing
 BlockWeights log_error_gradient(const ModelConfig& model, const BlockForward& original,
                                 const BlockWeights& weights, const SequenceStream& stream,

@@ -28,11 +28,12 @@ std::vector<float> sum_of(std::span<const DistillGradient> gradients) {
   return sum;
 }
 
-DistilledModel::DistilledModel(const ModelSource& original, std::vector<ScaledBlock> blocks)
+DistilledModel::DistilledModel(const ModelSource& original, std::vector<ScaledBlock> blocks,
+                               TorchPlace place)
     : config_(original.config()),
       blocks_(std::move(blocks)),
-      last_(config_, original.load_block(config_.blocks - 1)),
-      head_(original) {
+      last_(config_, original.load_block(config_.blocks - 1), place),
+      head_(original, place) {
   for (const ScaledBlock& block : blocks_) {
     size_ += block.size();
   }
@@ -54,7 +55,7 @@ void DistilledModel::round() {
 
 std::vector<Matrix<float>> DistilledModel::through(std::size_t b,
                                                    const std::vector<Matrix<float>>& hidden) const {
-  const BlockForward block(config_, blocks_[b].weights());
+  const BlockForward block(config_, blocks_[b].weights(), last_.place());
   std::vector<Matrix<float>> output;
   output.reserve(hidden.size());
   for (const Matrix<float>& input : hidden) {
@@ -101,7 +102,7 @@ std::vector<DistillGradient> DistilledModel::gradients(
     const std::size_t begin = end - scaled.size();
     BlockWeights weights = scaled.weights();
     const BlockWeights zeros = zeros_like(weights);
-    BlockBackward block(config_, std::move(weights));
+    BlockBackward block(config_, std::move(weights), last_.place());
     for (std::size_t s = 0; s < samples.size(); ++s) {
       BlockWeights sums = zeros;
       block.forward(inputs[b][s].view(), b > 0);

@@ -31,7 +31,9 @@ std::vector<float> sum_of(std::span<const DistillGradient> gradients);
 /// are the original's.
 class DistilledModel {
  public:
-  DistilledModel(const ModelSource& original, std::vector<ScaledBlock> blocks);
+  /// @param place where blocks and head run
+  DistilledModel(const ModelSource& original, std::vector<ScaledBlock> blocks,
+                 TorchPlace place = {});
 
   [[nodiscard]] std::size_t size() const { return size_; }
   void set(std::span<const float> change);

@@ -16,9 +16,9 @@ namespace {
 class BlockTraining {
  public:
   BlockTraining(const ModelConfig& config, BlockWeights original, ScaledBlock& block,
-                const OpenSequences& open, const RefineParams& params)
+                const OpenSequences& open, const RefineParams& params, TorchPlace place)
       : config_(config),
-        original_(config, std::move(original)),
+        original_(config, std::move(original), place),
         block_(block),
         open_(open),
         params_(params),
@@ -30,7 +30,7 @@ class BlockTraining {
   double judge(const std::vector<std::size_t>& sequences) {
     block_.set(state_.change);
     block_.round();
-    const BlockForward present(config_, block_.weights());
+    const BlockForward present(config_, block_.weights(), original_.place());
     return relative_block_error(original_, present, open_(sequences), sequences.size());
   }
 
@@ -52,11 +52,12 @@ class BlockTraining {
     block_.set(state_.change);
     BlockWeights weights = block_.weights();
     BlockWeights sums = zeros_like(weights);
-    BlockBackward present(config_, std::move(weights));
+    BlockBackward present(config_, std::move(weights), original_.place());
     double error = 0;
     for (std::size_t s = 0; s < sequences; ++s) {
-      error += add_error_gradient(original_, present, stream(), sums);
+      error += add_error_gradient(original_, present, stream());
     }
+    present.take_gradients(sums);
     std::vector<float> gradient(state_.change.size());
     block_.add_gradient(sums, gradient);
     const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);  // of the logarithm
@@ -78,10 +79,10 @@ class BlockTraining {
 
 RefineReport refine_block(const ModelConfig& config, BlockWeights original, ScaledBlock& block,
                           std::size_t sequences, const OpenSequences& open,
-                          const RefineParams& params, std::uint64_t seed,
-                          const EpochReport& report) {
+                          const RefineParams& params, std::uint64_t seed, const EpochReport& report,
+                          TorchPlace place) {
   const SequenceSplit split = split_sequences(sequences);
-  BlockTraining training(config, std::move(original), block, open, params);
+  BlockTraining training(config, std::move(original), block, open, params, place);
   TrainingState& state = training.state();
   const double start = state.best_loss = training.judge(split.held_out);
   for (int epoch = 0; epoch < params.block_epochs; ++epoch) {

@@ -33,9 +33,10 @@ using EpochReport = std::function<void(int epoch, double loss)>;
 /// error by Adam, with a cosine that ends at zero. A step that is not finite goes back to the best
 /// values and halves the rate. One sequence is in memory at a time.
 /// @param sequences how many `open` knows
+/// @param place where both blocks run
 RefineReport refine_block(const ModelConfig& config, BlockWeights original, ScaledBlock& block,
                           std::size_t sequences, const OpenSequences& open,
-                          const RefineParams& params, std::uint64_t seed,
-                          const EpochReport& report);
+                          const RefineParams& params, std::uint64_t seed, const EpochReport& report,
+                          TorchPlace place = {});
 
 }  // namespace btc

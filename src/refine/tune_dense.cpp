@@ -47,7 +47,8 @@ class DenseTraining {
     scaled_.set(present_.change);
     scaled_.round();
     decode();
-    return relative_block_error(original_, BlockForward(config_, present_.weights),
+    return relative_block_error(original_,
+                                BlockForward(config_, present_.weights, original_.place()),
                                 open_(sequences), sequences.size());
   }
 

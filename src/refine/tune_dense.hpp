@@ -23,6 +23,7 @@ struct DenseReport {
 /// a cosine to zero. Dense weights move by `dense_learning_rate` in units of their Linear's root
 /// mean square, scales of the encoded Linears by `block_learning_rate` as in `refine_block`; norm
 /// gains stay. Keeps the best epoch by the held-out sequences, with scales in fp16, or the start.
+/// @param original decides by its place where the block runs
 /// @param weights of the block, the encoded Linears decoded
 /// @param encoded the Linears that are quantized, the others empty
 /// @param sequences how many `open` knows

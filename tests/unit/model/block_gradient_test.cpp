@@ -103,6 +103,27 @@ TEST_P(BlockGradientTest, AddsUpOverSequences) {
   EXPECT_THROW(block.backward(direction_.view(), once), Error);
 }
 
+TEST_P(BlockGradientTest, TakenOnceOrAfterEachSequenceTheSumsAreEqual) {
+  BlockBackward block(model_->config(), weights_, TorchPlace{});
+  BlockWeights each = zeros_like(weights_);
+  BlockWeights once = zeros_like(weights_);
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Matrix<float> input = random(9, model_->config().hidden, seed);
+    block.forward(input.view(), false);
+    block.backward(direction_.view(), each);
+  }
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Matrix<float> input = random(9, model_->config().hidden, seed);
+    block.forward(input.view(), false);
+    block.backward(direction_.view());
+  }
+  block.take_gradients(once);
+  EXPECT_EQ(each.linear, once.linear);
+  EXPECT_EQ(each.input_norm, once.input_norm);
+  block.take_gradients(once);
+  EXPECT_EQ(each.linear, once.linear) << "nothing is left after taking";
+}
+
 TEST_P(BlockGradientTest, DifferentiatesTheMarkedLinearsOnly) {
   BlockBackward whole(model_->config(), weights_);
   BlockWeights all = zeros_like(weights_);

@@ -9,6 +9,7 @@
 #include "io/safetensors.hpp"
 #include "model/block_forward.hpp"
 #include "model/checkpoint.hpp"
+#include "model/hessian_sums.hpp"
 
 namespace btc {
 namespace {
@@ -134,13 +135,14 @@ class Hessians : public ::testing::Test {
  protected:
   void SetUp() override { configure_torch(1); }
   using Sums = std::array<Matrix<float>, kSharedInputs.size()>;
-  static Sums zero_sums(const ModelConfig& config) {
-    Sums sums;
-    for (const SharedInput input : kSharedInputs) {
-      const std::size_t m = input_width(config, input);
-      sums.at(index_of(input)) = Matrix<float>(m, m);
+  /// All sums over `passes` times the same sequence.
+  static Sums sums_of(const ModelConfig& config, const BlockWeights& weights,
+                      const Matrix<float>& hidden, int passes = 1) {
+    HessianSums sums(config, weights, kSharedInputs);
+    for (int pass = 0; pass < passes; ++pass) {
+      sums.add(hidden.view());
     }
-    return sums;
+    return sums.take();
   }
 };
 
@@ -148,10 +150,8 @@ TEST_F(Hessians, SumTwiceTheGramMatrixOfEachInput) {
   const Golden golden = open_golden("qwen2_tied");
   const ModelConfig& config = golden.model->config();
   const BlockWeights weights = golden.model->load_block(0);
-  const BlockForward block(config, golden.model->load_block(0));
   const Matrix<float> hidden = golden.model->embed(golden.ids);
-  Sums sums = zero_sums(config);
-  block.accumulate_hessians(hidden.view(), sums);
+  const Sums sums = sums_of(config, weights, hidden);
 
   // The first input is known by hand: the RMS norm of the embedding.
   Matrix<double> x(hidden.rows(), hidden.cols());
@@ -198,14 +198,13 @@ TEST_F(Hessians, InputsOfOutputAndDownAreThoseOfTheForwardPass) {
       value = 0;
     }
     const Matrix<float> w = weights.linear[index_of(kept)];
-    const BlockForward block(config, std::move(weights));
+    const BlockForward block(config, weights);
     const Matrix<float> output = block.run(hidden.view());
     double energy = 0;
     for (std::size_t i = 0; i < output.size(); ++i) {
       energy += std::pow(static_cast<double>(output.values()[i] - hidden.values()[i]), 2);
     }
-    Sums sums = zero_sums(config);
-    block.accumulate_hessians(hidden.view(), sums);
+    const Sums sums = sums_of(config, weights, hidden);
     const Matrix<float>& h = sums[index_of(input_of(kept))];
     double trace = 0;
     for (std::size_t row = 0; row < w.rows(); ++row) {
@@ -232,13 +231,10 @@ TEST_F(Hessians, WidthsBeyondOnePanelAreMirroredToo) {
     }
     weights.linear[index_of(kind)] = wide;
   }
-  const BlockForward block(config, std::move(weights));
   const Golden golden = open_golden("llama_gqa_llama3");
   const Matrix<float> hidden = golden.model->embed(golden.ids);
-  Sums sums = zero_sums(config);
-  block.accumulate_hessians(hidden.view(), sums);
-  Sums twice = sums;
-  block.accumulate_hessians(hidden.view(), twice);
+  const Sums sums = sums_of(config, weights, hidden);
+  const Sums twice = sums_of(config, weights, hidden, 2);
   const Matrix<float>& h = sums[index_of(SharedInput::kDown)];
   const Matrix<float>& h2 = twice[index_of(SharedInput::kDown)];
   for (std::size_t i = 0; i < h.rows(); ++i) {
@@ -253,14 +249,28 @@ TEST_F(Hessians, WidthsBeyondOnePanelAreMirroredToo) {
 
 TEST_F(Hessians, EqualInputsGiveEqualBits) {
   const Golden golden = open_golden("qwen3");
-  const BlockForward block(golden.model->config(), golden.model->load_block(0));
+  const ModelConfig& config = golden.model->config();
+  const BlockWeights weights = golden.model->load_block(0);
+  const BlockForward block(config, weights);
   const Matrix<float> hidden = golden.model->embed(golden.ids);
-  Sums first = zero_sums(golden.model->config());
-  Sums second = first;
-  block.accumulate_hessians(hidden.view(), first);
-  block.accumulate_hessians(hidden.view(), second);
-  EXPECT_EQ(first, second);
+  EXPECT_EQ(sums_of(config, weights, hidden), sums_of(config, weights, hidden));
   EXPECT_EQ(block.run(hidden.view()), block.run(hidden.view()));
+}
+
+TEST_F(Hessians, WhatIsNotWantedIsLeftOutAndChangesNothing) {
+  const Golden golden = open_golden("llama_gqa_llama3");
+  const ModelConfig& config = golden.model->config();
+  const BlockWeights weights = golden.model->load_block(0);
+  const Matrix<float> hidden = golden.model->embed(golden.ids);
+  const Sums all = sums_of(config, weights, hidden, 2);
+  HessianSums one(config, weights, std::array{SharedInput::kGateUp}, TorchPlace{});
+  one.add(hidden.view());
+  one.add(hidden.view());
+  const Sums taken = one.take();
+  for (const SharedInput input : kSharedInputs) {
+    const std::size_t i = index_of(input);
+    EXPECT_EQ(taken.at(i), input == SharedInput::kGateUp ? all.at(i) : Matrix<float>());
+  }
 }
 
 TEST_F(Hessians, SamplingIsRepeatable) {

@@ -15,9 +15,10 @@ PipelineConfig base_config() {
 }
 
 PlannedUnits units_of(const PipelineConfig& config,
-                      std::vector<std::string> blocks = {"w0", "w1", "w2"}) {
+                      std::vector<std::string> blocks = {"w0", "w1", "w2"},
+                      const TorchPlace& place = {}) {
   const SourceIdentity identity = {std::move(blocks), "outer", "config"};
-  return plan_units(config, {config.run.dir}, identity, {});
+  return plan_units(config, {config.run.dir}, identity, {}, place);
 }
 
 /// Which units of a stage changed, as a string of `.` and `x`.
@@ -161,6 +162,25 @@ TEST(Fingerprints, ThreadsRedoWhatTheModelComputes) {
   other.calibration.source = TokenSource::kIds;
   EXPECT_THAT(changes(units_of(config), units_of(other)),
               ElementsAre(".", "xxx", "xxx", "x", "xxx", "xxxx", "x"));
+}
+
+TEST(Fingerprints, BlocksOnADeviceRedoWhatTheyCompute) {
+  PipelineConfig config = base_config();
+  config.transform.kind = TransformKind::kFlatQuant;
+  config.refine.block_epochs = 1;
+  config.refine.kd_epochs = 1;
+  const std::vector<std::string> blocks = {"w0", "w1", "w2"};
+  const PlannedUnits host = units_of(config);
+  const PlannedUnits device = units_of(config, blocks, {0});
+  EXPECT_THAT(changes(host, device), ElementsAre(".", "xxx", "xxx", "x", "xxx", "xxxx", "x"))
+      << "sequences are sampled on the CPU";
+  EXPECT_EQ(changed(host.learn, device.learn), "xxx");
+  EXPECT_EQ(changed(host.refine, device.refine), "xxx");
+  EXPECT_EQ(changed(host.distill_epochs, device.distill_epochs), "x");
+  EXPECT_EQ(changed(device.capture, units_of(config, blocks, {5}).capture), "...")
+      << "which device it is changes nothing";
+  const SourceIdentity identity = {{"w0"}, "outer", "config"};
+  EXPECT_NE(original_fingerprint(config, identity), original_fingerprint(config, identity, {0}));
 }
 
 TEST(Fingerprints, PathsAndEvaluationChangeNothing) {

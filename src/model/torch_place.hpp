@@ -1,0 +1,30 @@
+#pragma once
+/// Where LibTorch computes.
+
+#include <optional>
+#include <string>
+
+namespace btc {
+
+/// The CPU, or one CUDA device of this process. A value that is handed down to whatever runs a
+/// block; hidden states, weights and results stay host matrices on both sides.
+struct TorchPlace {
+  std::optional<int> device;  ///< ordinal of the CUDA device; none: the CPU
+  [[nodiscard]] bool on_device() const { return device.has_value(); }
+};
+
+/// Whether this program's LibTorch has its CUDA half (CMake option BTC_TORCH_CUDA).
+bool torch_has_cuda();
+/// CUDA devices that LibTorch can use; 0 without the CUDA half or without driver.
+int torch_device_count();
+/// One of the devices for this rank: `local_rank` modulo their number; the CPU if this program's
+/// LibTorch has no CUDA half.
+/// @throws BackendUnavailable if it has, and there is no device
+TorchPlace torch_place_of_rank(int local_rank);
+/// Gives memory that LibTorch keeps for its next tensors back to the device, for the backend's
+/// kernels there. Nothing on the CPU.
+void release_kept_memory(const TorchPlace& place);
+/// For the log: "the CPU", or "CUDA device 0".
+std::string describe(const TorchPlace& place);
+
+}  // namespace btc

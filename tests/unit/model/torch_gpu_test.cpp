@@ -1,0 +1,166 @@
+/// Blocks on a CUDA device against the same blocks on the CPU.
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "common/rng.hpp"
+#include "model/block_forward.hpp"
+#include "model/block_gradient.hpp"
+#include "model/checkpoint.hpp"
+#include "model/hessian_sums.hpp"
+
+namespace btc {
+namespace {
+
+constexpr std::size_t kTokens = 70;
+
+/// Of the largest entry: both sum in fp32, in different orders.
+constexpr double kTolerance = 1e-4;
+
+void expect_close(std::span<const float> found, std::span<const float> expected,
+                  const std::string& what) {
+  ASSERT_EQ(found.size(), expected.size()) << what;
+  double scale = 0;
+  double worst = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    ASSERT_TRUE(std::isfinite(found[i])) << what << ", entry " << i;
+    scale = std::max(scale, std::abs(static_cast<double>(expected[i])));
+    worst =
+        std::max(worst, std::abs(static_cast<double>(found[i]) - static_cast<double>(expected[i])));
+  }
+  EXPECT_LE(worst, kTolerance * scale) << what;
+}
+
+void expect_close(const Matrix<float>& found, const Matrix<float>& expected,
+                  const std::string& what) {
+  ASSERT_EQ(found.rows(), expected.rows()) << what;
+  expect_close(found.values(), expected.values(), what);
+}
+
+Matrix<float> random(std::size_t rows, std::size_t cols, std::uint64_t seed) {
+  Rng rng(seed);
+  Matrix<float> matrix(rows, cols);
+  for (float& value : matrix.values()) {
+    value = static_cast<float>(rng.normal());
+  }
+  return matrix;
+}
+
+class OnDevice : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+    configure_torch(1);
+    ASSERT_TRUE(torch_has_cuda()) << "the CUDA half of LibTorch is linked but not loaded";
+    if (torch_device_count() == 0) {
+      GTEST_SKIP() << "no CUDA device";
+    }
+    place_ = torch_place_of_rank(0);
+    model_ = Checkpoint::open(std::filesystem::path(BTC_SOURCE_DIR) / "tests/golden/models" /
+                              GetParam());
+    weights_ = model_->load_block(1);
+    input_ = random(kTokens, config().hidden, 1);
+  }
+  [[nodiscard]] const ModelConfig& config() const { return model_->config(); }
+
+  TorchPlace place_;
+  std::unique_ptr<Checkpoint> model_;
+  BlockWeights weights_;
+  Matrix<float> input_;
+};
+
+TEST_P(OnDevice, BlockOutput) {
+  const BlockForward device(config(), weights_, place_);
+  const Matrix<float> output = device.run(input_.view());
+  expect_close(output, BlockForward(config(), weights_).run(input_.view()), "output");
+  EXPECT_EQ(output, device.run(input_.view())) << "not repeatable";
+  const auto half = input_.view().sub(0, kTokens / 2, 0, input_.cols());
+  expect_close(device.run(half), BlockForward(config(), weights_).run(half), "shorter sequence");
+}
+
+TEST_P(OnDevice, HessianSums) {
+  const Matrix<float> second = random(kTokens - 9, config().hidden, 2);
+  const auto sums = [&](TorchPlace place) {
+    btc::HessianSums hessians(config(), weights_, kSharedInputs, place);
+    hessians.add(input_.view());
+    hessians.add(second.view());
+    return hessians.take();
+  };
+  const auto found = sums(place_);
+  const auto expected = sums({});
+  EXPECT_EQ(found, sums(place_)) << "not repeatable";
+  for (const SharedInput input : kSharedInputs) {
+    const Matrix<float>& h = found.at(index_of(input));
+    expect_close(h, expected.at(index_of(input)), std::string(name_of(input)));
+    for (std::size_t i = 0; i < h.rows(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        ASSERT_EQ(h(i, j), h(j, i)) << "not symmetric";
+      }
+    }
+  }
+}
+
+TEST_P(OnDevice, BlockGradients) {
+  const Matrix<float> direction = random(kTokens, config().hidden, 3);
+  const auto gradients = [&](TorchPlace place, Matrix<float>& input_gradient) {
+    BlockBackward block(config(), weights_, place);
+    for (int pass = 0; pass < 2; ++pass) {
+      block.forward(input_.view(), true);
+      input_gradient = block.backward(direction.view());
+    }
+    BlockWeights sums = zeros_like(weights_);
+    block.take_gradients(sums);
+    return sums;
+  };
+  Matrix<float> found_input;
+  Matrix<float> expected_input;
+  Matrix<float> again_input;
+  const BlockWeights found = gradients(place_, found_input);
+  const BlockWeights expected = gradients({}, expected_input);
+  EXPECT_EQ(found.linear, gradients(place_, again_input).linear) << "not repeatable";
+  EXPECT_EQ(found_input, again_input) << "not repeatable";
+  expect_close(found_input, expected_input, "input");
+  for (const LinearKind kind : kLinearKinds) {
+    expect_close(found.linear.at(index_of(kind)), expected.linear.at(index_of(kind)),
+                 std::string(name_of(kind)));
+  }
+  expect_close(found.input_norm, expected.input_norm, "input norm");
+  expect_close(found.post_attention_norm, expected.post_attention_norm, "second norm");
+  expect_close(found.q_norm, expected.q_norm, "query norm");
+  expect_close(found.k_norm, expected.k_norm, "key norm");
+}
+
+TEST_P(OnDevice, LogitsLossAndDivergence) {
+  const HeadForward head(*model_);
+  const HeadForward device(*model_, place_);
+  expect_close(device.logits(input_.view()), head.logits(input_.view()), "logits");
+  std::vector<std::int32_t> targets(kTokens);
+  for (std::size_t t = 0; t < kTokens; ++t) {
+    targets[t] = static_cast<std::int32_t>(t * 7 % config().vocab_size);
+  }
+  const std::vector<double> found = device.nll(input_.view(), targets);
+  const std::vector<double> expected = head.nll(input_.view(), targets);
+  for (std::size_t t = 0; t < kTokens; ++t) {
+    EXPECT_NEAR(found[t], expected[t], kTolerance * std::max(1.0, expected[t]));
+  }
+  const Matrix<float> target = random(kTokens, config().hidden, 4);
+  const HeadDivergence there =
+      HeadBackward(*model_, place_).divergence(input_.view(), target.view(), true);
+  const HeadDivergence here = HeadBackward(*model_).divergence(input_.view(), target.view(), true);
+  EXPECT_NEAR(there.value, here.value, kTolerance * here.value);
+  expect_close(there.gradient, here.gradient, "gradient of the divergence");
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, OnDevice,
+                         ::testing::Values("llama_gqa_llama3", "llama_untied_bias", "mistral",
+                                           "qwen2_tied", "qwen3"),
+                         [](const auto& family) { return std::string(family.param); });
+
+}  // namespace
+}  // namespace btc
