@@ -8,17 +8,18 @@ Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& gro
                                const PanelCode& code) {
   const std::size_t rows = code.signs.rows();
   const std::size_t cols = code.signs.cols();
+  const PanelScalesView view = scales.view();
   Matrix<float> q(rows, cols);
   for (std::size_t i = 0; i < rows; ++i) {
     std::size_t rank = 0;
     for (std::size_t j = 0; j < cols; ++j) {
       const std::uint8_t g = code.group(i, j);
       if (is_salient(g)) {
-        q(i, j) = salient_value(salient_scale(scales.view(), i, salient_group(g), rank),
+        q(i, j) = salient_value(salient_scale(view, i, salient_group(g), rank),
                                 code.signs.get(i, j), code.residual.get(i, rank));
         ++rank;
       } else {
-        q(i, j) = entry_value(entry_scale(scales.view(), i, g, j, cols), code.signs.get(i, j));
+        q(i, j) = entry_value(entry_scale(view, i, g, j, cols), code.signs.get(i, j));
       }
     }
     BTC_CHECK(rank == groups.salient.size(), "row ", i, " has ", rank, " salient entries of ",
@@ -29,6 +30,7 @@ Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& gro
 
 PanelCode nearest_signs(MatrixView<const float> x, const PanelGroups& groups,
                         const PanelScales& scales) {
+  const PanelScalesView view = scales.view();
   PanelCode code;
   code.signs = BitMatrix(x.rows(), x.cols());
   code.residual = BitMatrix(x.rows(), groups.salient.size());
@@ -41,10 +43,10 @@ PanelCode nearest_signs(MatrixView<const float> x, const PanelGroups& groups,
       code.target(i, j) = w;
       const std::uint8_t g = groups.group(i, j);
       if (!is_salient(g)) {
-        code.signs.set(i, j, entry_sign(w, entry_scale(scales.view(), i, g, j, x.cols())));
+        code.signs.set(i, j, entry_sign(w, entry_scale(view, i, g, j, x.cols())));
         continue;
       }
-      const SalientScale scale = salient_scale(scales.view(), i, salient_group(g), rank);
+      const SalientScale scale = salient_scale(view, i, salient_group(g), rank);
       const bool sign = salient_sign(w, scale);
       code.signs.set(i, j, sign);
       code.residual.set(i, rank++, salient_residual(w, scale, sign));

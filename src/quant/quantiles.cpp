@@ -15,6 +15,14 @@ namespace {
 constexpr std::size_t kBins = std::size_t{1} << 16U;
 std::size_t bin_of(float value) { return std::bit_cast<std::uint32_t>(value + 0.0F) >> 16U; }
 
+/// Entries that have a group already are zeros, a large part of all values: nothing to sort.
+void sort_unless_equal(std::vector<float>& values) {
+  const auto [lowest, highest] = std::minmax_element(values.begin(), values.end());
+  if (lowest != highest && *lowest != *highest) {
+    std::sort(values.begin(), values.end());
+  }
+}
+
 }  // namespace
 
 std::array<float, kQuantileLevels> quantile_levels() {
@@ -52,12 +60,12 @@ std::vector<float> order_statistics(std::span<const float> values,
       members[bin_of(value)].push_back(value);
     }
   }
+  for (std::size_t b = 0; b < kBins; ++b) {
+    sort_unless_equal(members[b]);
+  }
   std::vector<float> result;
-  for (std::size_t r = 0; r < ranks.size(); ++r) {  // a bin has one or two of the ranks
-    auto& bin = members[bins[r]];
-    const auto at = bin.begin() + static_cast<std::ptrdiff_t>(ranks[r] - first[bins[r]]);
-    std::nth_element(bin.begin(), at, bin.end());
-    result.push_back(*at);
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    result.push_back(members[bins[r]][ranks[r] - first[bins[r]]]);
   }
   return result;
 }

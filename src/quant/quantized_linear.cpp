@@ -14,11 +14,12 @@ void dequantize_levels(const QuantizedLinear& linear, std::size_t i, std::span<f
   }
 }
 
-/// One row of `linear` into `q`.
-void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<float> q) {
-  std::size_t rank = 0;
-  for (std::size_t j = 0; j < linear.cols; ++j) {
-    const std::size_t b = j / linear.panel;
+/// Row i of the columns of panel b into `q` [m].
+/// @param rank of the first salient column from there on; moved behind the panel
+void dequantize_panel_row(const QuantizedLinear& linear, std::size_t i, std::size_t b,
+                          std::size_t& rank, std::span<float> q) {
+  const std::size_t end = std::min((b + 1) * linear.panel, linear.cols);
+  for (std::size_t j = b * linear.panel; j < end; ++j) {
     if (rank < linear.salient_columns.size() && linear.salient_columns[rank] == j) {
       const std::size_t s = salient_group_of(linear, i, j);
       const SalientScale scale{
@@ -28,12 +29,20 @@ void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<floa
       continue;
     }
     const std::size_t g = linear.group.empty() ? 0 : linear.group(i, j);
-    const EntryScale scale{linear.entry_alpha(i, g, j),
+    const EntryScale scale{linear.entry_alpha(i, g, j, b),
                            linear.mu.empty() ? 0.0F : linear.mu(i, b * linear.groups + g)};
     q[j] = entry_value(scale, linear.signs.get(i, j));
     if (!linear.mu_col.empty()) {
       q[j] += linear.mu_col[j];
     }
+  }
+}
+
+/// One row of `linear` into `q`.
+void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<float> q) {
+  std::size_t rank = 0;
+  for (std::size_t b = 0; b < linear.panels(); ++b) {
+    dequantize_panel_row(linear, i, b, rank, q);
   }
 }
 

@@ -46,17 +46,27 @@ struct QuantizedLinear {
   [[nodiscard]] std::size_t panels() const { return ceil_div(cols, panel); }
   /// Column of `alpha` that an entry of group g in column j has.
   [[nodiscard]] std::size_t alpha_column(std::size_t g, std::size_t j) const {
-    return group_ratio.empty() ? j / panel * groups + g : j / panel;
+    return block_alpha_column(g, j / panel);
   }
   /// alpha[i, b, g] * alpha_col[g, j] of an entry of group g.
   [[nodiscard]] float entry_alpha(std::size_t i, std::size_t g, std::size_t j) const {
-    const float first = alpha(i, alpha_column(g, j));
+    return entry_alpha(i, g, j, j / panel);
+  }
+  /// The same for a reader who knows the panel b of column j.
+  [[nodiscard]] float entry_alpha(std::size_t i, std::size_t g, std::size_t j,
+                                  std::size_t b) const {
+    const float first = alpha(i, block_alpha_column(g, b));
     const float own = group_ratio.empty() ? first : first * group_ratio[g];
     return alpha_col.empty() ? own : own * alpha_col[(alpha_col.size() == cols ? 0 : g) * cols + j];
   }
   /// Scale of a plane of the salient column of this rank.
   [[nodiscard]] float plane_alpha(std::size_t i, std::size_t plane, std::size_t rank) const;
   bool operator==(const QuantizedLinear&) const = default;
+
+ private:
+  [[nodiscard]] std::size_t block_alpha_column(std::size_t g, std::size_t b) const {
+    return group_ratio.empty() ? b * groups + g : b;
+  }
 };
 
 /// Salient group of an entry in a salient column.

@@ -1,7 +1,12 @@
-/// The alternating fit on sums alone: with B = sign(x - mu), every sweep needs only the number and
-/// the sum of the entries above mu, so a row's entries are read once per sweep and stay in L1.
+/// The alternating fit. First order on sums alone: with B = sign(x - mu), every sweep needs only
+/// the number and the sum of the entries above mu, so a row's entries are read once per sweep and
+/// stay in L1.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <vector>
 
 #include "backend/cpu/arb_session.hpp"
 #include "backend/fit_groups.hpp"
@@ -81,101 +86,87 @@ Fit fit_first(const double* x, std::size_t n, int iterations) {
   return fit;
 }
 
-/// Sums over both planes.
-struct PlaneSums {
-  double b1 = 0;
-  double b2 = 0;
-  double b1b2 = 0;
-  double xb1 = 0;
-  double xb2 = 0;
+/// Room for the second order, each [k].
+struct Planes {
+  explicit Planes(std::size_t k) : first(k), second(k), rest(k) {}
+  std::vector<double> first;   // B1
+  std::vector<double> second;  // B2
+  std::vector<double> rest;
 };
 
+/// One plain plane off `rest`: its mean is returned, B = sign(rest - mean) goes to `sign`.
+double take_plane(std::size_t n, std::span<double> rest, std::span<double> sign, double& alpha) {
+  double mean = 0;
+  for (std::size_t j = 0; j < n; ++j) {
+    mean += rest[j];
+  }
+  mean /= static_cast<double>(n);
+  alpha = 0;
+  for (std::size_t j = 0; j < n; ++j) {
+    alpha += std::fabs(rest[j] - mean);
+    sign[j] = rest[j] - mean >= 0 ? 1.0 : -1.0;
+  }
+  alpha /= static_cast<double>(n);
+  for (std::size_t j = 0; j < n; ++j) {
+    rest[j] -= mean + alpha * sign[j];
+  }
+  return mean;
+}
+
+/// alpha = sum B (x - mu - other B2) / (n + tiny).
+double refit_alpha(const double* x, std::size_t n, double mu, const std::vector<double>& sign,
+                   double other, const std::vector<double>& other_sign) {
+  double sum = 0;
+  for (std::size_t j = 0; j < n; ++j) {
+    sum += sign[j] * (x[j] - mu - other * other_sign[j]);
+  }
+  return sum / (static_cast<double>(n) + kTiny);
+}
+
 /// Planes of the nearest of the four values, first on ties in the order (-,-), (-,+), (+,-), (+,+).
-PlaneSums nearest_of_four(const double* x, std::size_t n, const Fit& fit) {
-  const double minus_minus = -fit.alpha - fit.residual_alpha;
-  const double minus_plus = -fit.alpha + fit.residual_alpha;
-  const double plus_minus = fit.alpha - fit.residual_alpha;
-  const double plus_plus = fit.alpha + fit.residual_alpha;
-  double b1 = 0;
-  double b2 = 0;
-  double b1b2 = 0;
-  double xb1 = 0;
-  double xb2 = 0;
-#pragma omp simd reduction(+ : b1, b2, b1b2, xb1, xb2)
+void nearest_of_four(const double* x, std::size_t n, const Fit& fit, Planes& planes) {
+  const std::array<double, 4> value = {
+      fit.alpha * -1.0 + fit.residual_alpha * -1.0, fit.alpha * -1.0 + fit.residual_alpha,
+      fit.alpha + fit.residual_alpha * -1.0, fit.alpha + fit.residual_alpha};
   for (std::size_t j = 0; j < n; ++j) {
     const double target = x[j] - fit.mu;
-    double best = std::fabs(target - minus_minus);
-    double first = -1;
-    double second = -1;
-    double distance = std::fabs(target - minus_plus);
-    second = distance < best ? 1.0 : second;
-    best = distance < best ? distance : best;
-    distance = std::fabs(target - plus_minus);
-    first = distance < best ? 1.0 : first;
-    second = distance < best ? -1.0 : second;
-    best = distance < best ? distance : best;
-    distance = std::fabs(target - plus_plus);
-    first = distance < best ? 1.0 : first;
-    second = distance < best ? 1.0 : second;
-    b1 += first;
-    b2 += second;
-    b1b2 += first * second;
-    xb1 += first * x[j];
-    xb2 += second * x[j];
+    double best = std::fabs(target - value[0]);
+    int at = 0;
+    for (int k = 1; k < 4; ++k) {
+      const double distance = std::fabs(target - value[static_cast<std::size_t>(k)]);
+      at = distance < best ? k : at;
+      best = distance < best ? distance : best;
+    }
+    planes.first[j] = at >= 2 ? 1.0 : -1.0;
+    planes.second[j] = at % 2 == 1 ? 1.0 : -1.0;
   }
-  return {b1, b2, b1b2, xb1, xb2};
 }
 
-/// Planes of the plain residual start: B1 = sign(x - mu1), B2 = sign(rest - mu2).
-PlaneSums plain_planes(const double* x, std::size_t n, Fit& fit) {
-  const auto count = static_cast<double>(n);
-  const double first_mu = sum_of(x, n) / count;
-  double first_alpha = 0;
-#pragma omp simd reduction(+ : first_alpha)
-  for (std::size_t j = 0; j < n; ++j) {
-    first_alpha += std::fabs(x[j] - first_mu);
-  }
-  first_alpha /= count;
-  double second_mu = 0;
-#pragma omp simd reduction(+ : second_mu)
-  for (std::size_t j = 0; j < n; ++j) {
-    second_mu += x[j] - (first_mu + (x[j] >= first_mu ? first_alpha : -first_alpha));
-  }
-  second_mu /= count;
-  PlaneSums s;
-  double second_alpha = 0;
-  for (std::size_t j = 0; j < n; ++j) {
-    const double b1 = x[j] >= first_mu ? 1.0 : -1.0;
-    const double rest = x[j] - (first_mu + first_alpha * b1);
-    const double b2 = rest >= second_mu ? 1.0 : -1.0;
-    second_alpha += std::fabs(rest - second_mu);
-    s.b1 += b1;
-    s.b2 += b2;
-    s.b1b2 += b1 * b2;
-    s.xb1 += b1 * x[j];
-    s.xb2 += b2 * x[j];
-  }
-  fit = {first_mu + second_mu, first_alpha, second_alpha / count};
-  return s;
-}
-
-Fit fit_second(const double* x, std::size_t n, int iterations) {
+/// Second order, each sum in the order of the reference: a row has so few salient entries that what
+/// the first plane leaves can be rounding noise, whose sign then decides. Ends early where the next
+/// sweep would repeat the last.
+Fit fit_second(const double* x, std::size_t n, int iterations, Planes& planes) {
   if (n == 0) {
     return {};
   }
-  const auto count = static_cast<double>(n);
-  const double total = sum_of(x, n);
   Fit fit;
-  PlaneSums s = plain_planes(x, n, fit);
+  std::copy_n(x, n, planes.rest.begin());
+  fit.mu += take_plane(n, planes.rest, planes.first, fit.alpha);
+  fit.mu += take_plane(n, planes.rest, planes.second, fit.residual_alpha);
   for (int sweep = 0; sweep < iterations; ++sweep) {
     const Fit last = fit;
-    fit.mu = (total - fit.alpha * s.b1 - fit.residual_alpha * s.b2) / count;
-    fit.alpha = (s.xb1 - fit.mu * s.b1 - fit.residual_alpha * s.b1b2) / (count + kTiny);
-    fit.residual_alpha = (s.xb2 - fit.mu * s.b2 - fit.alpha * s.b1b2) / (count + kTiny);
-    if (fit.mu == last.mu && fit.alpha == last.alpha && fit.residual_alpha == last.residual_alpha) {
+    double rest = 0;
+    for (std::size_t j = 0; j < n; ++j) {
+      rest += x[j] - (fit.alpha * planes.first[j] + fit.residual_alpha * planes.second[j] + fit.mu);
+    }
+    fit.mu += rest / static_cast<double>(n);
+    fit.alpha = refit_alpha(x, n, fit.mu, planes.first, fit.residual_alpha, planes.second);
+    fit.residual_alpha = refit_alpha(x, n, fit.mu, planes.second, fit.alpha, planes.first);
+    if (sweep > 0 && fit.mu == last.mu && fit.alpha == last.alpha &&
+        fit.residual_alpha == last.residual_alpha) {
       break;
     }
-    s = nearest_of_four(x, n, fit);
+    nearest_of_four(x, n, fit, planes);
   }
   return fit;
 }
@@ -209,6 +200,7 @@ PanelFit CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& groups
   PanelScales& scales = result.scales;
   workers_->for_blocks(x.rows(), kTile, [&](std::size_t begin, std::size_t end) {
     std::vector<double> entries(x.cols() + 1);
+    Planes planes(x.cols());
     for (std::size_t i = begin; i < end; ++i) {
       for (std::size_t g = 0; g < groups.count; ++g) {
         const std::size_t n = pack_group(x.row(i), groups.group.row(i), g, entries.data());
@@ -219,7 +211,7 @@ PanelFit CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& groups
       for (std::size_t s = 0; s < groups.salient_count && !groups.salient.empty(); ++s) {
         const std::size_t n =
             pack_group(x.row(i), groups.group.row(i), salient_code(s), entries.data());
-        const Fit fit = fit_second(entries.data(), n, params.iterations);
+        const Fit fit = fit_second(entries.data(), n, params.iterations, planes);
         scales.salient_alpha(i, 2 * s) = static_cast<float>(fit.alpha);
         scales.salient_alpha(i, 2 * s + 1) = static_cast<float>(fit.residual_alpha);
         scales.salient_mu[i * groups.salient_count + s] = static_cast<float>(fit.mu);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "backend/backend.hpp"
 #include "backend/entry.hpp"
@@ -170,7 +171,7 @@ TEST_P(ArbSessionTest, FitOfEmptyGroupsIsZero) {
   EXPECT_GT(largest(scales.salient_alpha), 0);
 }
 
-// fp32 results of double sums in another order: equal but for a last-bit rounding.
+// First order: fp32 results of double sums in another order, equal but for a last-bit rounding.
 TEST_P(ArbSessionTest, FitEqualsTheReference) {
   for (const int iterations : {0, 1, 15}) {
     open(150, 128, 5);
@@ -181,9 +182,24 @@ TEST_P(ArbSessionTest, FitEqualsTheReference) {
     const PanelScales expected = reference_session_->fit(w_.view(), groups, params).scales;
     expect_close(scales.alpha, expected.alpha, 1e-6);
     expect_close(scales.mu, expected.mu, 1e-6);
-    expect_close(scales.salient_alpha, expected.salient_alpha, 1e-6);
-    expect_close({scales.salient_mu.begin(), scales.salient_mu.end()},
-                 {expected.salient_mu.begin(), expected.salient_mu.end()}, 1e-5);
+    EXPECT_EQ(scales.salient_alpha, expected.salient_alpha);
+    EXPECT_EQ(scales.salient_mu, expected.salient_mu);
+  }
+}
+
+// With so few entries the first plane leaves rounding noise, and the sign of that decides.
+TEST_P(ArbSessionTest, FitOfFewSalientEntriesHasTheBitsOfTheReference) {
+  for (std::uint32_t count = 1; count <= 6; ++count) {
+    open(300, 16, count);
+    Rng rng(count);
+    std::vector<std::uint32_t> salient(count);
+    std::iota(salient.begin(), salient.end(), 2U);
+    const PanelGroups groups = random_groups(300, 16, 2, salient, rng);
+    const FitParams params{FitRule::kArb, 15};
+    const PanelScales scales = session_->fit(w_.view(), groups, params).scales;
+    const PanelScales expected = reference_session_->fit(w_.view(), groups, params).scales;
+    EXPECT_EQ(scales.salient_alpha, expected.salient_alpha) << count;
+    EXPECT_EQ(scales.salient_mu, expected.salient_mu) << count;
   }
 }
 
@@ -365,7 +381,7 @@ TEST_P(ArbSessionTest, SequentialTargetsFollowTheEliminationOfEarlierColumns) {
   }
 }
 
-// fp32 products of up to 128 terms against double sums.
+// Double sums in another order, rounded once: a step of fp32 at the most.
 TEST_P(ArbSessionTest, CompensateEqualsTheReference) {
   for (const Compensation kind : {Compensation::kNone, Compensation::kBlock, Compensation::kExact,
                                   Compensation::kSequential}) {
@@ -376,7 +392,7 @@ TEST_P(ArbSessionTest, CompensateEqualsTheReference) {
     reference_session_->compensate({0, 128}, q.view(), kind);
     EXPECT_EQ(session_->weights({0, 128}), reference_session_->weights({0, 128}))
         << "the panel itself stays";
-    expect_close(session_->weights({128, 200}), reference_session_->weights({128, 200}), 1e-5);
+    expect_close(session_->weights({128, 200}), reference_session_->weights({128, 200}), 1e-7);
   }
 }
 
