@@ -7,6 +7,7 @@
 #include "common/error.hpp"
 #include "cuda/invert_triangle.hpp"
 #include "cuda/runtime/array.cuh"
+#include "cuda/runtime/large_pages.hpp"
 #include "cuda/runtime/launch.cuh"
 #include "cuda/runtime/team.cuh"
 #include "cuda/sessions.cuh"
@@ -134,7 +135,7 @@ Matrix<float> factor(const Context& context, MatrixView<const float> h) {
   context.make_current();
   const std::size_t m = h.rows();
   // Takes as long as the upload and the kernels, so it runs beside them.
-  auto cleared = std::async(std::launch::async, [m] { return Matrix<float>(m, m); });
+  auto cleared = std::async(std::launch::async, [m] { return zeros_in_large_pages<float>(m, m); });
   DeviceArray<Status> status(context, 1);
   status.fill_bytes(0);
   DeviceArray<double> a = reversed(context, h, status.data());
