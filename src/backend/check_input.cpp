@@ -92,9 +92,13 @@ void check_flip_costs(std::span<const std::int32_t> costs) {
   }
 }
 
-void check_hessian(MatrixView<const float> h) {
+void check_square(MatrixView<const float> h) {
   BTC_REQUIRE(NumericError, h.rows() == h.cols(), "factor: got H [", h.rows(), ", ", h.cols(),
               "], expected a square matrix");
+}
+
+void check_hessian(MatrixView<const float> h) {
+  check_square(h);
   for (std::size_t i = 0; i < h.rows(); ++i) {
     const auto row = h.row(i);
     const auto bad =

@@ -35,6 +35,8 @@ void check_weighted_shapes(std::size_t own, MatrixView<const std::int32_t> costs
                            int vector_length);
 /// @throws InputError unless 0 <= cost <= kMaxFlipCost for each cost
 void check_flip_costs(std::span<const std::int32_t> costs);
+/// @throws NumericError unless H is square
+void check_square(MatrixView<const float> h);
 /// @throws NumericError unless H is square and every entry is finite
 void check_hessian(MatrixView<const float> h);
 

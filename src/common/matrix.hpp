@@ -59,6 +59,12 @@ class Matrix {
   Matrix() = default;
   Matrix(std::size_t rows, std::size_t cols, T value = T{})
       : rows_(rows), cols_(cols), values_(rows * cols, value) {}
+  /// @pre values.size() == rows * cols
+  Matrix(std::size_t rows, std::size_t cols, std::vector<T>&& values)
+      : rows_(rows), cols_(cols), values_(std::move(values)) {
+    BTC_CHECK(values_.size() == rows * cols, "matrix [", rows, ", ", cols, "] of ", values_.size(),
+              " values");
+  }
 
   [[nodiscard]] std::size_t rows() const { return rows_; }
   [[nodiscard]] std::size_t cols() const { return cols_; }

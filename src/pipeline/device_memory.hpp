@@ -10,7 +10,7 @@
 namespace btc {
 
 /// Bytes for the factor U of H [cols, cols]: both in fp32 one after the other, the same in fp64,
-/// and cuSOLVER's workspace of that size.
+/// and workspaces of at most that size.
 std::uint64_t device_memory_of_factor(std::size_t cols);
 
 /// Bytes for quantizing one Linear [rows, cols] in panels of `panel` columns: W and U in fp32; U in

@@ -44,6 +44,12 @@ TEST(BitMatrix, PatternsReadPlusOneBehindTheRow) {
   EXPECT_EQ(bits.bytes()[3], 0b10U) << "pad bits stay 0";
 }
 
+TEST(Matrix, TakesAsManyValuesAsItHasElements) {
+  const Matrix<int> matrix(2, 3, std::vector<int>{1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(matrix(1, 0), 4);
+  EXPECT_THROW(Matrix<int>(2, 2, std::vector<int>{1, 2, 3}), Error);
+}
+
 TEST(Hash, Sha256OfAbc) {
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_THROW(sha256_file("/nonexistent/file"), IoError);
