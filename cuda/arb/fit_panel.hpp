@@ -82,20 +82,25 @@ BTC_HD GroupFit fit_entries(const FitTask& task, const GroupEntries& entries) {
   return fit_in_metric<kPlanes>(entries, task.gram, task.iterations);
 }
 
-/// Scales, and signs if they are kept, of row i in one slot. Not for kArbRc.
-BTC_HD inline void fit_slot(const FitTask& task, std::size_t i, std::size_t slot) {
-  const GroupEntries entries = collect_entries(task, i, slot);
+/// Puts a slot's scales where they belong. @param task a fit's
+template <typename Task>
+BTC_HD void store_scales(const Task& task, std::size_t i, std::size_t slot, const GroupFit& fit) {
   if (slot < task.groups) {
-    const GroupFit fit = fit_entries<1>(task, entries);
     task.alpha[i * task.groups + slot] = static_cast<float>(fit.alpha);
     task.mu[i * task.groups + slot] = static_cast<float>(fit.mu);
   } else {
-    const GroupFit fit = fit_entries<2>(task, entries);
     const std::size_t at = i * task.salient_groups + (slot - task.groups);
     task.salient_alpha[2 * at] = static_cast<float>(fit.alpha);
     task.salient_alpha[2 * at + 1] = static_cast<float>(fit.residual_alpha);
     task.salient_mu[at] = static_cast<float>(fit.mu);
   }
+}
+
+/// Scales, and signs if they are kept, of row i in one slot. Not for kArbRc.
+BTC_HD inline void fit_slot(const FitTask& task, std::size_t i, std::size_t slot) {
+  const GroupEntries entries = collect_entries(task, i, slot);
+  store_scales(task, i, slot,
+               slot < task.groups ? fit_entries<1>(task, entries) : fit_entries<2>(task, entries));
   for (std::size_t e = 0; e < entries.count && task.entry_planes != nullptr; ++e) {
     task.entry_planes[i * task.width + entries.column(e)] = entries.sign_bits(e);
   }
