@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstddef>
+#include <vector>
 
 #include "backend/fit_groups.hpp"
 #include "cuda/arb/fit_panel.hpp"
@@ -13,9 +15,10 @@ namespace {
 
 constexpr int kThreads = 128;
 
-/// Lanes for each row and group of a fit on sums. Fewer leave too few warps at 4096 rows; more sum
-/// the same few entries in more steps.
+/// Lanes for each row and group of a fit on sums: with fewer, 4096 rows have too few warps to hide
+/// latencies; with more, most of a team repeats the same sweeps on scalars.
 constexpr int kSumLanes = 8;
+constexpr int kSumBlocks = 9;  ///< of a multiprocessor at once; more would spill registers
 constexpr std::size_t kMostSharedBytes = std::size_t{48} << 10U;
 
 __device__ std::size_t thread_in_grid() {
@@ -41,7 +44,7 @@ __global__ void __launch_bounds__(kThreads) fit_kernel(FitTask task) {
 }
 
 /// A warp for each few rows and one slot, as many rows as it has teams.
-__global__ void __launch_bounds__(kThreads, 12) fit_sums_kernel(SumFitTask task) {
+__global__ void __launch_bounds__(kThreads, kSumBlocks) fit_sums_kernel(SumFitTask task) {
   constexpr unsigned kRows = kWarpSize / kSumLanes;
   extern __shared__ float entries[];
   const auto warp = static_cast<unsigned>(warp_in_grid());

@@ -40,12 +40,11 @@ constexpr std::size_t entries_per_member(std::size_t width, std::size_t team_siz
 /// The entries of one row and group that one member has, `stride` elements apart.
 struct OwnEntries {
   float* x = nullptr;
-  std::size_t stride = 1;
+  int stride = 1;
   int count = 0;
 
-  BTC_HD double value(int e) const {
-    return static_cast<double>(x[static_cast<std::size_t>(e) * stride]);
-  }
+  BTC_HD float& at(int e) const { return x[e * stride]; }
+  BTC_HD double value(int e) const { return static_cast<double>(at(e)); }
 };
 
 namespace fit_sums {
@@ -55,26 +54,25 @@ namespace fit_sums {
 /// @param memory the member's, of `entries_per_member`
 template <class Team>
 BTC_HD OwnEntries collect(const Team& team, const SumFitTask& task, std::size_t i, std::size_t slot,
-                          float* memory, std::size_t stride) {
-  constexpr int kBatch = 8;
-  const auto wanted = static_cast<std::uint8_t>(
-      slot < task.groups ? slot : std::size_t{salient_code(slot - task.groups)});
-  const auto step = static_cast<std::size_t>(team.size());
-  const std::size_t width = i < task.rows ? task.width : 0;
+                          float* memory, int stride) {
+  constexpr unsigned kBatch = 8;
+  const int wanted = static_cast<int>(slot < task.groups ? slot : salient_code(slot - task.groups));
+  const auto step = static_cast<unsigned>(team.size());
+  const auto width = static_cast<unsigned>(i < task.rows ? task.width : 0);
   const float* const x = task.x + i * width;
   const std::uint8_t* const group = task.group + i * width;
   OwnEntries own{memory, stride, 0};
-  for (auto first = static_cast<std::size_t>(team.rank()); first < width; first += kBatch * step) {
+  for (auto first = static_cast<unsigned>(team.rank()); first < width; first += kBatch * step) {
     float value[kBatch];
-    bool mine[kBatch];
-    for (int b = 0; b < kBatch; ++b) {
-      const std::size_t j = first + static_cast<std::size_t>(b) * step;
+    int code[kBatch];
+    for (unsigned b = 0; b < kBatch; ++b) {
+      const unsigned j = first + b * step;
       value[b] = j < width ? x[j] : 0.0F;
-      mine[b] = j < width && group[j] == wanted;
+      code[b] = j < width ? group[j] : -1;
     }
-    for (int b = 0; b < kBatch; ++b) {
-      if (mine[b]) {
-        memory[static_cast<std::size_t>(own.count) * stride] = value[b];
+    for (unsigned b = 0; b < kBatch; ++b) {
+      if (code[b] == wanted) {
+        own.at(own.count) = value[b];
         ++own.count;
       }
     }
@@ -111,7 +109,7 @@ BTC_HD Cut cut_at(const Team& team, const OwnEntries& own, double mu) {
   float below = -kInfinity;
   float first = kInfinity;
   for (int e = 0; e < own.count; ++e) {
-    const float x = own.x[static_cast<std::size_t>(e) * own.stride];
+    const float x = own.at(e);
     const auto value = static_cast<double>(x);
     const bool above = value >= mu;
     count += above ? 1 : 0;
@@ -230,7 +228,7 @@ BTC_HD GroupFit fit_second_order(const Team& team, const OwnEntries& own, int it
 /// @param memory the member's first of `entries_per_member` floats, `stride` elements apart
 template <class Team>
 BTC_HD void fit_slot_by_sums(const Team& team, const SumFitTask& task, std::size_t i,
-                             std::size_t slot, float* memory, std::size_t stride) {
+                             std::size_t slot, float* memory, int stride) {
   const OwnEntries own = fit_sums::collect(team, task, i, slot, memory, stride);
   const GroupFit fit = slot < task.groups ? fit_first_order(team, own, task.iterations)
                                           : fit_second_order(team, own, task.iterations);

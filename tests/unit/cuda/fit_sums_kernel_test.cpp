@@ -33,7 +33,7 @@ PanelScales fit(int team_size, const Matrix<float>& x, const PanelGroups& groups
   test::run_team(team_size, [&](const test::HostTeam& team) {
     for (std::size_t slot = task.slots(); slot-- > 0;) {
       for (std::size_t i = 0; i <= task.rows; ++i) {
-        cuda::fit_slot_by_sums(team, task, i, slot, memory.data() + team.rank(), stride);
+        cuda::fit_slot_by_sums(team, task, i, slot, memory.data() + team.rank(), team_size);
       }
     }
   });
@@ -62,7 +62,7 @@ void expect_close(const std::vector<float>& got, const std::vector<float>& expec
 /// fp32 results of double sums in another order: a last bit may round the other way.
 void expect_reference(const Matrix<float>& x, const PanelGroups& groups, int iterations) {
   const PanelScales expected = reference_fit(x, groups, iterations);
-  for (const int team_size : {1, 8, 32}) {
+  for (const int team_size : {1, 8}) {
     SCOPED_TRACE(
         concat(x.rows(), " x ", x.cols(), ", ", iterations, " sweeps, team of ", team_size));
     const PanelScales got = fit(team_size, x, groups, iterations);
@@ -104,7 +104,7 @@ TEST(FitSumsKernel, EqualsTheReference) {
   Rng rng(1);
   for (const std::size_t width : {1U, 2U, 5U, 31U, 33U, 40U, 128U, 130U}) {
     const Matrix<float> x = random_matrix(3, width, rng);
-    for (const int iterations : {0, 1, 2, 15}) {
+    for (const int iterations : {0, 1, 15}) {
       expect_reference(x, random_groups(x, 3, 5, 2, rng), iterations);
       expect_reference(x, random_groups(x, 1, 0, 1, rng), iterations);
       expect_reference(x, random_groups(x, 8, 40, 4, rng), iterations);  // many are empty
