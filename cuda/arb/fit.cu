@@ -4,6 +4,7 @@
 
 #include "backend/fit_groups.hpp"
 #include "cuda/arb/fit_panel.hpp"
+#include "cuda/arb/fit_salient.hpp"
 #include "cuda/arb/fit_sums.hpp"
 #include "cuda/arb/row_column.cuh"
 #include "cuda/arb/session.cuh"
@@ -43,16 +44,28 @@ __global__ void __launch_bounds__(kThreads) fit_kernel(FitTask task) {
   }
 }
 
-/// A warp for each few rows and one slot, as many rows as it has teams.
-__global__ void __launch_bounds__(kThreads, kSumBlocks) fit_sums_kernel(SumFitTask task) {
+/// A warp for each few rows and one group, as many rows as it has teams.
+__global__ void __launch_bounds__(kThreads, kSumBlocks) fit_sums_kernel(AlternatingTask task) {
   constexpr unsigned kRows = kWarpSize / kSumLanes;
   extern __shared__ float entries[];
   const auto warp = static_cast<unsigned>(warp_in_grid());
-  const auto slots = static_cast<unsigned>(task.slots());
-  const std::size_t first = std::size_t{warp / slots} * kRows;
+  const auto groups = static_cast<unsigned>(task.groups);
+  const std::size_t first = std::size_t{warp / groups} * kRows;
   if (first < task.rows) {  // of all lanes alike
-    fit_slot_by_sums(WarpPartTeam<kSumLanes>(), task, first + threadIdx.x % kWarpSize / kSumLanes,
-                     warp % slots, entries + threadIdx.x, kThreads);
+    fit_group_by_sums(WarpPartTeam<kSumLanes>(), task, first + threadIdx.x % kWarpSize / kSumLanes,
+                      warp % groups, entries + threadIdx.x, kThreads);
+  }
+}
+
+/// A block of one warp, on a multiprocessor of its own while there are, for each tile of rows and
+/// salient group.
+__global__ void __launch_bounds__(kTileRows) fit_salient_kernel(AlternatingTask task) {
+  extern __shared__ float entries[];  // [K, kTileRows], then as many sign bytes
+  auto* const planes = reinterpret_cast<std::uint8_t*>(entries + task.salient_columns * kTileRows);
+  const std::size_t i = blockIdx.x / task.salient_groups * kTileRows + threadIdx.x;
+  if (i < task.rows) {
+    fit_salient(task, i, blockIdx.x % task.salient_groups, entries + threadIdx.x,
+                planes + threadIdx.x);
   }
 }
 
@@ -186,24 +199,42 @@ std::size_t sum_fit_bytes(std::size_t width) {
   return kThreads * entries_per_member(width, kSumLanes) * sizeof(float);
 }
 
-/// The alternating fit on sums alone. @pre sum_fit_bytes(width) <= kMostSharedBytes
-void fit_on_sums(const Context& context, MatrixView<const float> x, const PanelGroups& groups,
-                 int iterations, PanelScales& result) {
+/// Shared memory of a block of `fit_salient_kernel`. @param columns K
+std::size_t salient_fit_bytes(std::size_t columns) {
+  return columns * kTileRows * (sizeof(float) + sizeof(std::uint8_t));
+}
+
+/// Whether `fit_alternating_panel` can have the shared memory that it needs.
+bool fits_shared_memory(const PanelGroups& groups) {
+  return sum_fit_bytes(groups.group.cols()) <= kMostSharedBytes &&
+         salient_fit_bytes(groups.salient.size()) <= kMostSharedBytes;
+}
+
+/// The iterative fit of kArb. @pre fits_shared_memory(groups)
+void fit_alternating_panel(const Context& context, MatrixView<const float> x,
+                           const PanelGroups& groups, int iterations, PanelScales& result) {
   const DeviceMatrix<float> values(context, x);
   const DeviceMatrix<std::uint8_t> group(context, groups.group);
+  const DeviceArray<std::uint32_t> salient(context, groups.salient);
   const DeviceScales scales(context, result);
-  SumFitTask task;
+  AlternatingTask task;
   task.rows = x.rows();
   task.width = x.cols();
   task.groups = groups.count;
   task.salient_groups = salient_groups_of(groups);
+  task.salient_columns = salient.size();
   task.iterations = iterations;
   task.x = values.view().data();
   task.group = group.view().data();
+  task.salient = salient.data();
   scales.give_to(task);
-  const std::size_t warps = ceil_div(x.rows(), kWarpSize / kSumLanes) * task.slots();
+  const std::size_t warps = ceil_div(x.rows(), kWarpSize / kSumLanes) * task.groups;
   launch(context, {ceil_div(warps * kWarpSize, kThreads), kThreads, sum_fit_bytes(x.cols())},
          fit_sums_kernel, task);
+  launch(context,
+         {ceil_div(x.rows(), kTileRows) * task.salient_groups, kTileRows,
+          salient_fit_bytes(salient.size())},
+         fit_salient_kernel, task);
   scales.download(result);
 }
 
@@ -222,8 +253,8 @@ PanelFit ArbSession::fit(MatrixView<const float> x, const PanelGroups& groups,
     return result;
   }
   if (params.rule == FitRule::kArb && params.solver == FitSolver::kIterative &&
-      sum_fit_bytes(x.cols()) <= kMostSharedBytes) {
-    fit_on_sums(*context_, x, groups, params.iterations, result.scales);
+      fits_shared_memory(groups)) {
+    fit_alternating_panel(*context_, x, groups, params.iterations, result.scales);
     return result;
   }
   const DeviceArray<float> tiled_x = tiled<float>(*context_, x);

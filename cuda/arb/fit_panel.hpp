@@ -31,6 +31,50 @@ struct FitTask {
   [[nodiscard]] BTC_HD std::size_t slots() const { return groups + salient_groups; }
 };
 
+/// The alternating fit of a panel in its own order, on the device.
+struct AlternatingTask {
+  std::size_t rows = 0;
+  std::size_t width = 0;
+  std::size_t groups = 0;           ///< G
+  std::size_t salient_groups = 0;   ///< g; 0 without salient columns
+  std::size_t salient_columns = 0;  ///< K
+  int iterations = 0;
+  const float* x = nullptr;                ///< [n, k]
+  const std::uint8_t* group = nullptr;     ///< [n, k]
+  const std::uint32_t* salient = nullptr;  ///< [K] ascending
+  float* alpha = nullptr;                  ///< [n, G]
+  float* mu = nullptr;                     ///< [n, G]
+  float* salient_alpha = nullptr;          ///< [n, 2g]
+  float* salient_mu = nullptr;             ///< [n, g]
+};
+
+/// Calls `take(x)` for row i's entries of group `wanted` in the columns `column_of(first)`,
+/// `column_of(first + step)`, ... before number `end`. Loads come in batches that do not wait for
+/// each other.
+template <typename ColumnOf, typename Take>
+BTC_HD void take_entries(const AlternatingTask& task, std::size_t i, std::uint8_t wanted,
+                         unsigned first, unsigned end, unsigned step, const ColumnOf& column_of,
+                         const Take& take) {
+  constexpr unsigned kBatch = 8;
+  const float* const x = task.x + i * task.width;
+  const std::uint8_t* const group = task.group + i * task.width;
+  for (; first < end; first += kBatch * step) {
+    float value[kBatch];
+    bool taken[kBatch];
+    for (unsigned b = 0; b < kBatch; ++b) {
+      const unsigned at = first + b * step;
+      const unsigned j = at < end ? column_of(at) : 0U;
+      value[b] = at < end ? x[j] : 0.0F;
+      taken[b] = at < end && group[j] == wanted;
+    }
+    for (unsigned b = 0; b < kBatch; ++b) {
+      if (taken[b]) {
+        take(value[b]);
+      }
+    }
+  }
+}
+
 /// Place of an entry's group among the slots; `slots()` or more if it has none.
 BTC_HD inline std::size_t slot_of(const FitTask& task, std::uint8_t group) {
   if (is_salient(group)) {

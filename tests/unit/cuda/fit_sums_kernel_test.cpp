@@ -1,8 +1,12 @@
-/// The fit on sums with teams of host threads: the reference's scales but for the order of sums.
+/// The alternating fit of a panel on the host: in first order the reference's scales but for the
+/// order of sums, in second order their bits.
 #include "cuda/arb/fit_sums.hpp"
+
+#include "cuda/arb/fit_salient.hpp"
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 
 #include "backend/backend.hpp"
@@ -13,14 +17,17 @@
 namespace btc {
 namespace {
 
-/// What the device does with a fit, slot after slot; a row too many stands for a warp's last team.
+/// What the device does with a fit, group after group; a row too many stands for a warp's last
+/// team.
 PanelScales fit(int team_size, const Matrix<float>& x, const PanelGroups& groups, int iterations) {
   PanelScales result = empty_fit(x.view(), groups, false).scales;
-  cuda::SumFitTask task;
+  cuda::AlternatingTask task;
   task.rows = x.rows();
   task.width = x.cols();
   task.groups = groups.count;
   task.salient_groups = groups.salient.empty() ? 0 : groups.salient_count;
+  task.salient_columns = groups.salient.size();
+  task.salient = groups.salient.data();
   task.iterations = iterations;
   task.x = x.data();
   task.group = groups.group.data();
@@ -31,12 +38,20 @@ PanelScales fit(int team_size, const Matrix<float>& x, const PanelGroups& groups
   const auto stride = static_cast<std::size_t>(team_size);
   std::vector<float> memory(stride * cuda::entries_per_member(x.cols(), stride), NAN);
   test::run_team(team_size, [&](const test::HostTeam& team) {
-    for (std::size_t slot = task.slots(); slot-- > 0;) {
+    for (std::size_t g = task.groups; g-- > 0;) {
       for (std::size_t i = 0; i <= task.rows; ++i) {
-        cuda::fit_slot_by_sums(team, task, i, slot, memory.data() + team.rank(), team_size);
+        cuda::fit_group_by_sums(team, task, i, g, memory.data() + team.rank(), team_size);
       }
     }
   });
+  std::vector<float> entries(cuda::kTileRows * task.salient_columns, NAN);
+  std::vector<std::uint8_t> planes(entries.size(), 3);
+  for (std::size_t s = task.salient_groups; s-- > 0;) {
+    for (std::size_t i = 0; i < task.rows; ++i) {
+      const std::size_t lane = i % cuda::kTileRows;
+      cuda::fit_salient(task, i, s, entries.data() + lane, planes.data() + lane);
+    }
+  }
   return result;
 }
 
@@ -59,6 +74,14 @@ void expect_close(const std::vector<float>& got, const std::vector<float>& expec
   }
 }
 
+std::vector<std::uint32_t> bits_of(const std::vector<float>& values) {
+  std::vector<std::uint32_t> bits;
+  for (const float value : values) {
+    bits.push_back(std::bit_cast<std::uint32_t>(value));
+  }
+  return bits;
+}
+
 /// fp32 results of double sums in another order: a last bit may round the other way.
 void expect_reference(const Matrix<float>& x, const PanelGroups& groups, int iterations) {
   const PanelScales expected = reference_fit(x, groups, iterations);
@@ -68,8 +91,8 @@ void expect_reference(const Matrix<float>& x, const PanelGroups& groups, int ite
     const PanelScales got = fit(team_size, x, groups, iterations);
     expect_close(got.alpha.values(), expected.alpha.values(), 1e-6);
     expect_close(got.mu.values(), expected.mu.values(), 1e-6);
-    expect_close(got.salient_alpha.values(), expected.salient_alpha.values(), 1e-6);
-    expect_close(got.salient_mu, expected.salient_mu, 1e-5);
+    EXPECT_EQ(bits_of(got.salient_alpha.values()), bits_of(expected.salient_alpha.values()));
+    EXPECT_EQ(bits_of(got.salient_mu), bits_of(expected.salient_mu));
   }
 }
 
@@ -90,7 +113,8 @@ PanelGroups random_groups(const Matrix<float>& x, std::size_t count, std::size_t
   for (auto& g : groups.group.values()) {
     g = static_cast<std::uint8_t>(rng.below(count));
   }
-  for (std::size_t s = 0; s < std::min(salient, x.cols()); ++s) {
+  salient = std::min(salient, x.cols());
+  for (std::size_t s = 0; s < salient; ++s) {
     const std::size_t j = s * x.cols() / salient;
     groups.salient.push_back(static_cast<std::uint32_t>(j));
     for (std::size_t i = 0; i < x.rows(); ++i) {
@@ -158,6 +182,35 @@ TEST(FitSumsKernel, LargeAndSmallValuesKeepTheTolerance) {
       value += shift;
     }
     expect_reference(x, random_groups(x, 2, 6, 1, rng), 15);
+  }
+}
+
+/// Few entries leave a rest of rounding alone after one plane, whose signs any other order of sums
+/// would turn.
+TEST(FitSalientKernel, BitsEqualTheReferenceWithFewEntries) {
+  Rng rng(4);
+  for (std::size_t salient = 1; salient <= 12; ++salient) {
+    const Matrix<float> x = random_matrix(40, 33, rng);
+    for (const int iterations : {0, 1, 15}) {
+      expect_reference(x, random_groups(x, 2, salient, 1, rng), iterations);
+    }
+    expect_reference(x, random_groups(x, 2, salient, 3, rng), 15);
+  }
+}
+
+/// Small integers: equal entries, means that are entries, rests of exactly zero, equal distances.
+TEST(FitSalientKernel, BitsEqualTheReferenceOnTies) {
+  Rng rng(5);
+  for (std::size_t salient = 1; salient <= 12; ++salient) {
+    for (const float unit : {1.0F, 0.1F, 0.0F, -0.0F}) {
+      Matrix<float> x(40, 24);
+      for (float& value : x.values()) {
+        value = unit * (static_cast<float>(rng.below(5)) - 2.0F);
+      }
+      for (const int iterations : {0, 1, 2, 15}) {
+        expect_reference(x, random_groups(x, 1, salient, 1, rng), iterations);
+      }
+    }
   }
 }
 
