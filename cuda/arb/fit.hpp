@@ -75,22 +75,24 @@ BTC_HD inline std::uint8_t nearest_of_four(double target, const GroupFit& fit) {
   return bits;
 }
 
+/// Past the end a batch sets entry 0 again, to the same.
 template <int kPlanes>
 BTC_HD void choose_signs(const GroupEntries& entries, const GroupFit& fit) {
-  for (std::size_t first = 0; first < entries.count; first += kEntryBatch) {
+  const auto count = static_cast<unsigned>(entries.count);
+  for (unsigned first = 0; first < count; first += kEntryBatch) {
     std::uint8_t bits[kEntryBatch];
-    for (std::size_t b = 0; b < kEntryBatch; ++b) {
-      const double target = entries.value(entry_near(entries, first + b)) - fit.mu;
+    unsigned e[kEntryBatch];
+    for (unsigned b = 0; b < kEntryBatch; ++b) {
+      e[b] = first + b < count ? first + b : 0;
+      const double target = entries.value(e[b]) - fit.mu;
       if constexpr (kPlanes == 2) {
         bits[b] = nearest_of_four(target, fit);
       } else {
         bits[b] = target >= 0 ? kFirstPlane : std::uint8_t{0};
       }
     }
-    for (std::size_t b = 0; b < kEntryBatch; ++b) {
-      if (first + b < entries.count) {
-        entries.sign_bits(first + b) = bits[b];
-      }
+    for (unsigned b = 0; b < kEntryBatch; ++b) {
+      entries.sign_bits(e[b]) = bits[b];
     }
   }
 }

@@ -51,24 +51,20 @@ struct GroupEntries {
 };
 
 /// Entries that are read and worked on together: only their sums wait for each other.
-inline constexpr std::size_t kEntryBatch = 4;
-
-/// Entry `e`, or one that there is.
-BTC_HD inline std::size_t entry_near(const GroupEntries& entries, std::size_t e) {
-  return e < entries.count ? e : 0;
-}
+inline constexpr unsigned kEntryBatch = 4;
 
 /// Sum of `term(e)` in ascending order. The zeros past the end change no bit: no sum is -0.
 template <typename Term>
 BTC_HD double sum_entries(const GroupEntries& entries, const Term& term) {
+  const auto count = static_cast<unsigned>(entries.count);
   double sum = 0;
-  for (std::size_t first = 0; first < entries.count; first += kEntryBatch) {
+  for (unsigned first = 0; first < count; first += kEntryBatch) {
     double terms[kEntryBatch];
-    for (std::size_t b = 0; b < kEntryBatch; ++b) {
-      terms[b] = term(entry_near(entries, first + b));
+    for (unsigned b = 0; b < kEntryBatch; ++b) {
+      terms[b] = term(first + b < count ? first + b : 0U);
     }
-    for (std::size_t b = 0; b < kEntryBatch; ++b) {
-      sum += first + b < entries.count ? terms[b] : 0.0;
+    for (unsigned b = 0; b < kEntryBatch; ++b) {
+      sum += first + b < count ? terms[b] : 0.0;
     }
   }
   return sum;
