@@ -185,8 +185,6 @@ TEST(FitSumsKernel, LargeAndSmallValuesKeepTheTolerance) {
   }
 }
 
-/// Few entries leave a rest of rounding alone after one plane, whose signs any other order of sums
-/// would turn.
 TEST(FitSalientKernel, BitsEqualTheReferenceWithFewEntries) {
   Rng rng(4);
   for (std::size_t salient = 1; salient <= 12; ++salient) {
@@ -198,7 +196,8 @@ TEST(FitSalientKernel, BitsEqualTheReferenceWithFewEntries) {
   }
 }
 
-/// Small integers: equal entries, means that are entries, rests of exactly zero, equal distances.
+// Equal entries, means that are entries, equal distances; in steps of 0.1 rests of rounding alone,
+// whose signs other sums or another order would turn.
 TEST(FitSalientKernel, BitsEqualTheReferenceOnTies) {
   Rng rng(5);
   for (std::size_t salient = 1; salient <= 12; ++salient) {
