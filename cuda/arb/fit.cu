@@ -1,5 +1,11 @@
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
 #include "backend/fit_groups.hpp"
 #include "cuda/arb/fit_panel.hpp"
+#include "cuda/arb/fit_salient.hpp"
+#include "cuda/arb/fit_sums.hpp"
 #include "cuda/arb/row_column.cuh"
 #include "cuda/arb/session.cuh"
 #include "cuda/runtime/launch.cuh"
@@ -9,6 +15,12 @@ namespace btc::cuda {
 namespace {
 
 constexpr int kThreads = 128;
+
+/// Lanes for each row and group of a fit on sums: with fewer, 4096 rows have too few warps to hide
+/// latencies; with more, most of a team repeats the same sweeps on scalars.
+constexpr int kSumLanes = 8;
+constexpr int kSumBlocks = 9;  ///< of a multiprocessor at once; more would spill registers
+constexpr std::size_t kMostSharedBytes = std::size_t{48} << 10U;
 
 __device__ std::size_t thread_in_grid() {
   return static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -29,6 +41,31 @@ __global__ void __launch_bounds__(kThreads) fit_kernel(FitTask task) {
   const std::size_t i = warp / task.slots() * kTileRows + threadIdx.x % kTileRows;
   if (i < task.rows) {
     fit_slot(task, i, warp % task.slots());
+  }
+}
+
+/// A warp for each few rows and one group, as many rows as it has teams.
+__global__ void __launch_bounds__(kThreads, kSumBlocks) fit_sums_kernel(AlternatingTask task) {
+  constexpr unsigned kRows = kWarpSize / kSumLanes;
+  extern __shared__ float entries[];
+  const auto warp = static_cast<unsigned>(warp_in_grid());
+  const auto groups = static_cast<unsigned>(task.groups);
+  const std::size_t first = std::size_t{warp / groups} * kRows;
+  if (first < task.rows) {  // of all lanes alike
+    fit_group_by_sums(WarpPartTeam<kSumLanes>(), task, first + threadIdx.x % kWarpSize / kSumLanes,
+                      warp % groups, entries + threadIdx.x, kThreads);
+  }
+}
+
+/// A block of one warp, on a multiprocessor of its own while there are, for each tile of rows and
+/// salient group.
+__global__ void __launch_bounds__(kTileRows) fit_salient_kernel(AlternatingTask task) {
+  extern __shared__ float entries[];  // [K, kTileRows], then as many sign bytes
+  auto* const planes = reinterpret_cast<std::uint8_t*>(entries + task.salient_columns * kTileRows);
+  const std::size_t i = blockIdx.x / task.salient_groups * kTileRows + threadIdx.x;
+  if (i < task.rows) {
+    fit_salient(task, i, blockIdx.x % task.salient_groups, entries + threadIdx.x,
+                planes + threadIdx.x);
   }
 }
 
@@ -53,35 +90,56 @@ DeviceArray<T> tiled(const Context& context, MatrixView<const T> values) {
   return result;
 }
 
-/// Results of a fit on the device, in the shapes of `PanelFit`.
-class DeviceFit {
+/// Scales of a fit on the device, side by side, so that one copy brings them home.
+class DeviceScales {
  public:
-  DeviceFit(const Context& context, const PanelFit& fit)
-      : context_(&context),
-        alpha_(context, fit.scales.alpha.size()),
-        mu_(context, fit.scales.mu.size()),
-        salient_alpha_(context, fit.scales.salient_alpha.size()),
-        salient_mu_(context, fit.scales.salient_mu.size()),
-        entry_planes_(context, fit.code.group.size()) {
-    entry_planes_.fill_bytes(0);  // entries without a group
+  DeviceScales(const Context& context, const PanelScales& scales)
+      : alpha_(scales.alpha.size()),
+        salient_alpha_(scales.salient_alpha.size()),
+        values_(context, 2 * alpha_ + salient_alpha_ + scales.salient_mu.size()) {}
+
+  template <typename Task>
+  void give_to(Task& task) const {
+    task.alpha = values_.data();
+    task.mu = task.alpha + alpha_;
+    task.salient_alpha = task.mu + alpha_;
+    task.salient_mu = task.salient_alpha + salient_alpha_;
   }
-  void give_to(FitTask& task) const {
-    task.alpha = alpha_.data();
-    task.mu = mu_.data();
-    task.salient_alpha = salient_alpha_.data();
-    task.salient_mu = salient_mu_.data();
-    task.entry_planes = entry_planes_.data();
+  /// @param scales of the shapes that the constructor saw
+  void download(PanelScales& scales) const {
+    const std::vector<float> values = values_.to_vector();
+    auto from = values.begin();
+    const auto take = [&](std::vector<float>& to) {
+      std::copy_n(from, to.size(), to.begin());
+      from += static_cast<std::ptrdiff_t>(to.size());
+    };
+    take(scales.alpha.values());
+    take(scales.mu.values());
+    take(scales.salient_alpha.values());
+    take(scales.salient_mu);
   }
-  void download(const PanelGroups& groups, PanelFit& fit) const {
-    alpha_.download(fit.scales.alpha.values());
-    mu_.download(fit.scales.mu.values());
-    salient_alpha_.download(fit.scales.salient_alpha.values());
-    salient_mu_.download(fit.scales.salient_mu);
-    if (!entry_planes_.empty()) {
-      const DeviceArray<std::uint32_t> salient(*context_, groups.salient);
-      download_plane(kFirstPlane, nullptr, fit.code.group.cols(), fit.code.signs);
-      download_plane(kSecondPlane, salient.data(), salient.size(), fit.code.residual);
+
+ private:
+  std::size_t alpha_;
+  std::size_t salient_alpha_;
+  DeviceArray<float> values_;
+};
+
+/// Sign bits of a fit on the device [n, k]; none unless the rule keeps its own.
+class DevicePlanes {
+ public:
+  DevicePlanes(const Context& context, const PanelCode& code)
+      : context_(&context), planes_(context, code.group.size()) {
+    planes_.fill_bytes(0);  // entries without a group
+  }
+  [[nodiscard]] std::uint8_t* data() const { return planes_.data(); }
+  void download(const PanelGroups& groups, PanelCode& code) const {
+    if (planes_.empty()) {
+      return;
     }
+    const DeviceArray<std::uint32_t> salient(*context_, groups.salient);
+    download_plane(kFirstPlane, nullptr, code.group.cols(), code.signs);
+    download_plane(kSecondPlane, salient.data(), salient.size(), code.residual);
     context_->wait();
   }
 
@@ -89,19 +147,18 @@ class DeviceFit {
   void download_plane(std::uint8_t plane, const std::uint32_t* columns, std::size_t count,
                       BitMatrix& to) const {
     const DeviceArray<std::uint8_t> bytes(*context_, to.bytes().size());
-    launch(*context_, {ceil_div(bytes.size(), kThreads), kThreads}, pack_kernel,
-           entry_planes_.data(), to.rows(), entry_planes_.size() / to.rows(), columns, count, plane,
-           bytes.data());
+    launch(*context_, {ceil_div(bytes.size(), kThreads), kThreads}, pack_kernel, planes_.data(),
+           to.rows(), planes_.size() / to.rows(), columns, count, plane, bytes.data());
     bytes.download(to.bytes());
   }
 
   const Context* context_;
-  DeviceArray<float> alpha_;
-  DeviceArray<float> mu_;
-  DeviceArray<float> salient_alpha_;
-  DeviceArray<float> salient_mu_;
-  DeviceArray<std::uint8_t> entry_planes_;
+  DeviceArray<std::uint8_t> planes_;
 };
+
+std::size_t salient_groups_of(const PanelGroups& groups) {
+  return groups.salient.empty() ? 0 : groups.salient_count;
+}
 
 /// Fits row by row, for the rules that have no column scales, into the room of `result`.
 void fit_rows_of(const Context& context, const TiledPanel& panel, const PanelGroups& groups,
@@ -113,12 +170,13 @@ void fit_rows_of(const Context& context, const TiledPanel& panel, const PanelGro
   const DeviceArray<std::uint32_t> columns(context, own_signs ? size : 0);
   const DeviceMatrix<float> gram(
       context, params.rule == FitRule::kArbX ? params.gram : MatrixView<const float>());
-  const DeviceFit fit(context, result);
+  const DeviceScales scales(context, result.scales);
+  const DevicePlanes entry_planes(context, result.code);
   FitTask task;
   task.rows = panel.rows;
   task.width = panel.width;
   task.groups = groups.count;
-  task.salient_groups = groups.salient.empty() ? 0 : groups.salient_count;
+  task.salient_groups = salient_groups_of(groups);
   task.rule = params.rule;
   task.solver = params.solver;
   task.iterations = params.iterations;
@@ -128,10 +186,56 @@ void fit_rows_of(const Context& context, const TiledPanel& panel, const PanelGro
   task.entries = entries.data();
   task.planes = planes.data();
   task.columns = columns.data();
-  fit.give_to(task);
+  task.entry_planes = entry_planes.data();
+  scales.give_to(task);
   const std::size_t warps = ceil_div(panel.rows, kTileRows) * task.slots();
   launch(context, {ceil_div(warps * kTileRows, kThreads), kThreads}, fit_kernel, task);
-  fit.download(groups, result);
+  scales.download(result.scales);
+  entry_planes.download(groups, result.code);
+}
+
+/// Shared memory of a block of `fit_sums_kernel`.
+std::size_t sum_fit_bytes(std::size_t width) {
+  return kThreads * entries_per_member(width, kSumLanes) * sizeof(float);
+}
+
+/// Shared memory of a block of `fit_salient_kernel`. @param columns K
+std::size_t salient_fit_bytes(std::size_t columns) {
+  return columns * kTileRows * (sizeof(float) + sizeof(std::uint8_t));
+}
+
+/// Whether `fit_alternating_panel` can have the shared memory that it needs.
+bool fits_shared_memory(const PanelGroups& groups) {
+  return sum_fit_bytes(groups.group.cols()) <= kMostSharedBytes &&
+         salient_fit_bytes(groups.salient.size()) <= kMostSharedBytes;
+}
+
+/// The iterative fit of kArb. @pre fits_shared_memory(groups)
+void fit_alternating_panel(const Context& context, MatrixView<const float> x,
+                           const PanelGroups& groups, int iterations, PanelScales& result) {
+  const DeviceMatrix<float> values(context, x);
+  const DeviceMatrix<std::uint8_t> group(context, groups.group);
+  const DeviceArray<std::uint32_t> salient(context, groups.salient);
+  const DeviceScales scales(context, result);
+  AlternatingTask task;
+  task.rows = x.rows();
+  task.width = x.cols();
+  task.groups = groups.count;
+  task.salient_groups = salient_groups_of(groups);
+  task.salient_columns = salient.size();
+  task.iterations = iterations;
+  task.x = values.view().data();
+  task.group = group.view().data();
+  task.salient = salient.data();
+  scales.give_to(task);
+  const std::size_t warps = ceil_div(x.rows(), kWarpSize / kSumLanes) * task.groups;
+  launch(context, {ceil_div(warps * kWarpSize, kThreads), kThreads, sum_fit_bytes(x.cols())},
+         fit_sums_kernel, task);
+  launch(context,
+         {ceil_div(x.rows(), kTileRows) * task.salient_groups, kTileRows,
+          salient_fit_bytes(salient.size())},
+         fit_salient_kernel, task);
+  scales.download(result);
 }
 
 }  // namespace
@@ -148,13 +252,18 @@ PanelFit ArbSession::fit(MatrixView<const float> x, const PanelGroups& groups,
   if (x.rows() == 0 || x.cols() == 0) {
     return result;
   }
+  if (params.rule == FitRule::kArb && params.solver == FitSolver::kIterative &&
+      fits_shared_memory(groups)) {
+    fit_alternating_panel(*context_, x, groups, params.iterations, result.scales);
+    return result;
+  }
   const DeviceArray<float> tiled_x = tiled<float>(*context_, x);
   const DeviceArray<std::uint8_t> tiled_group = tiled<std::uint8_t>(*context_, groups.group.view());
   const TiledPanel panel{x.rows(), x.cols(), tiled_x.data(), tiled_group.data()};
   if (row_column) {
-    const std::size_t salient_groups = groups.salient.empty() ? 0 : groups.salient_count;
-    return row_column_panel(groups, fit_row_column_parts(*context_, panel, groups.count,
-                                                         salient_groups, params.iterations));
+    return row_column_panel(
+        groups, fit_row_column_parts(*context_, panel, groups.count, salient_groups_of(groups),
+                                     params.iterations));
   }
   fit_rows_of(*context_, panel, groups, params, result);
   return result;

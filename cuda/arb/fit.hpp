@@ -1,9 +1,7 @@
 #pragma once
 /// Fits of a panel's groups. One thread goes through the entries of one row and group in ascending
 /// columns, so that every double sum has the order of `backend/row_fit` and all bits are equal to
-/// it; the parallelism is that of rows and groups. Rows lie in tiles: entry j of 32 rows side by
-/// side, one row for each lane of a warp, so that the lanes' loads never conflict although their
-/// groups differ in size.
+/// it; the parallelism is that of rows and groups.
 
 #include <cmath>
 #include <cstddef>
@@ -12,48 +10,9 @@
 
 #include "backend/fit_rule.hpp"
 #include "backend/panel.hpp"
-#include "cuda/host_device.hpp"
+#include "cuda/arb/group_entries.hpp"
 
 namespace btc::cuda {
-
-inline constexpr std::size_t kTileRows = 32;
-
-/// Where entry (i, j) of a matrix of `width` columns lies in tile order; a matrix of n rows takes
-/// `tiled_size`.
-constexpr std::size_t tile_index(std::size_t i, std::size_t j, std::size_t width) {
-  return (i / kTileRows * width + j) * kTileRows + i % kTileRows;
-}
-constexpr std::size_t tiled_size(std::size_t rows, std::size_t width) {
-  return ceil_div(rows, kTileRows) * width * kTileRows;
-}
-
-/// Copies one element, number `at` in tile order, from row-major order; zero past the last row.
-template <typename T>
-BTC_HD void to_tiles(const T* from, std::size_t rows, std::size_t width, std::size_t at, T* to) {
-  const std::size_t i = at / (width * kTileRows) * kTileRows + at % kTileRows;
-  const std::size_t j = at / kTileRows % width;
-  to[at] = i < rows ? from[i * width + j] : T{};
-}
-
-/// Planes of an entry's sign byte.
-inline constexpr std::uint8_t kFirstPlane = 1;
-inline constexpr std::uint8_t kSecondPlane = 2;
-
-/// The entries of one row and group, `kTileRows` elements apart.
-struct GroupEntries {
-  float* x = nullptr;
-  std::uint8_t* planes = nullptr;    ///< sign bits
-  std::uint32_t* columns = nullptr;  ///< null: not needed
-  std::size_t count = 0;
-
-  BTC_HD double value(std::size_t e) const { return static_cast<double>(x[e * kTileRows]); }
-  BTC_HD std::uint8_t& sign_bits(std::size_t e) const { return planes[e * kTileRows]; }
-  /// `value` with the sign of the entry in this plane.
-  BTC_HD double signed_by(std::uint8_t plane, std::size_t e, double value) const {
-    return (sign_bits(e) & plane) != 0 ? value : -value;
-  }
-  BTC_HD std::uint32_t column(std::size_t e) const { return columns[e * kTileRows]; }
-};
 
 struct GroupFit {
   double mu = 0;
@@ -73,11 +32,7 @@ template <typename Rest>
 BTC_HD double take_plane(const GroupEntries& entries, std::uint8_t plane, const Rest& rest,
                          double& mu) {
   const auto count = static_cast<double>(entries.count);
-  double mean = 0;
-  for (std::size_t e = 0; e < entries.count; ++e) {
-    mean += rest(e, mu);
-  }
-  mean /= count;
+  const double mean = sum_entries(entries, [&](std::size_t e) { return rest(e, mu); }) / count;
   double sum = 0;
   for (std::size_t e = 0; e < entries.count; ++e) {
     const double left = rest(e, mu) - mean;
@@ -94,14 +49,13 @@ BTC_HD double take_plane(const GroupEntries& entries, std::uint8_t plane, const 
 template <int kPlanes>
 BTC_HD double refit_alpha(const GroupEntries& entries, std::uint8_t plane, double mu,
                           double other) {
-  double sum = 0;
-  for (std::size_t e = 0; e < entries.count; ++e) {
+  const double sum = sum_entries(entries, [&](std::size_t e) {
     double rest = entries.value(e) - mu;
     if constexpr (kPlanes == 2) {
       rest -= entries.signed_by(static_cast<std::uint8_t>(plane ^ 3U), e, other);
     }
-    sum += entries.signed_by(plane, e, rest);
-  }
+    return entries.signed_by(plane, e, rest);
+  });
   return sum / (static_cast<double>(entries.count) + kTiny);
 }
 
@@ -121,14 +75,24 @@ BTC_HD inline std::uint8_t nearest_of_four(double target, const GroupFit& fit) {
   return bits;
 }
 
+/// Past the end a batch sets entry 0 again, to the same.
 template <int kPlanes>
 BTC_HD void choose_signs(const GroupEntries& entries, const GroupFit& fit) {
-  for (std::size_t e = 0; e < entries.count; ++e) {
-    const double target = entries.value(e) - fit.mu;
-    if constexpr (kPlanes == 2) {
-      entries.sign_bits(e) = nearest_of_four(target, fit);
-    } else {
-      entries.sign_bits(e) = target >= 0 ? kFirstPlane : std::uint8_t{0};
+  const auto count = static_cast<unsigned>(entries.count);
+  for (unsigned first = 0; first < count; first += kEntryBatch) {
+    std::uint8_t bits[kEntryBatch];
+    unsigned e[kEntryBatch];
+    for (unsigned b = 0; b < kEntryBatch; ++b) {
+      e[b] = first + b < count ? first + b : 0;
+      const double target = entries.value(e[b]) - fit.mu;
+      if constexpr (kPlanes == 2) {
+        bits[b] = nearest_of_four(target, fit);
+      } else {
+        bits[b] = target >= 0 ? kFirstPlane : std::uint8_t{0};
+      }
+    }
+    for (unsigned b = 0; b < kEntryBatch; ++b) {
+      entries.sign_bits(e[b]) = bits[b];
     }
   }
 }
@@ -218,14 +182,13 @@ template <int kPlanes>
 BTC_HD GroupFit fit_alternating(const GroupEntries& entries, int iterations) {
   GroupFit fit = fit_plain<kPlanes>(entries);
   for (int sweep = 0; sweep < iterations && entries.count > 0; ++sweep) {
-    double rest = 0;
-    for (std::size_t e = 0; e < entries.count; ++e) {
+    const double rest = sum_entries(entries, [&](std::size_t e) {
       double value = entries.signed_by(kFirstPlane, e, fit.alpha);
       if constexpr (kPlanes == 2) {
         value += entries.signed_by(kSecondPlane, e, fit.residual_alpha);
       }
-      rest += entries.value(e) - (value + fit.mu);
-    }
+      return entries.value(e) - (value + fit.mu);
+    });
     fit.mu += rest / static_cast<double>(entries.count);
     fit.alpha = fit_detail::refit_alpha<kPlanes>(entries, kFirstPlane, fit.mu, fit.residual_alpha);
     if constexpr (kPlanes == 2) {

@@ -31,6 +31,50 @@ struct FitTask {
   [[nodiscard]] BTC_HD std::size_t slots() const { return groups + salient_groups; }
 };
 
+/// The alternating fit of a panel in its own order, on the device.
+struct AlternatingTask {
+  std::size_t rows = 0;
+  std::size_t width = 0;
+  std::size_t groups = 0;           ///< G
+  std::size_t salient_groups = 0;   ///< g; 0 without salient columns
+  std::size_t salient_columns = 0;  ///< K
+  int iterations = 0;
+  const float* x = nullptr;                ///< [n, k]
+  const std::uint8_t* group = nullptr;     ///< [n, k]
+  const std::uint32_t* salient = nullptr;  ///< [K] ascending
+  float* alpha = nullptr;                  ///< [n, G]
+  float* mu = nullptr;                     ///< [n, G]
+  float* salient_alpha = nullptr;          ///< [n, 2g]
+  float* salient_mu = nullptr;             ///< [n, g]
+};
+
+/// Calls `take(x)` for row i's entries of group `wanted` in the columns `column_of(first)`,
+/// `column_of(first + step)`, ... before number `end`. Loads come in batches that do not wait for
+/// each other.
+template <typename ColumnOf, typename Take>
+BTC_HD void take_entries(const AlternatingTask& task, std::size_t i, std::uint8_t wanted,
+                         unsigned first, unsigned end, unsigned step, const ColumnOf& column_of,
+                         const Take& take) {
+  constexpr unsigned kBatch = 8;
+  const float* const x = task.x + i * task.width;
+  const std::uint8_t* const group = task.group + i * task.width;
+  for (; first < end; first += kBatch * step) {
+    float value[kBatch];
+    bool taken[kBatch];
+    for (unsigned b = 0; b < kBatch; ++b) {
+      const unsigned at = first + b * step;
+      const unsigned j = at < end ? column_of(at) : 0U;
+      value[b] = at < end ? x[j] : 0.0F;
+      taken[b] = at < end && group[j] == wanted;
+    }
+    for (unsigned b = 0; b < kBatch; ++b) {
+      if (taken[b]) {
+        take(value[b]);
+      }
+    }
+  }
+}
+
 /// Place of an entry's group among the slots; `slots()` or more if it has none.
 BTC_HD inline std::size_t slot_of(const FitTask& task, std::uint8_t group) {
   if (is_salient(group)) {
@@ -82,20 +126,25 @@ BTC_HD GroupFit fit_entries(const FitTask& task, const GroupEntries& entries) {
   return fit_in_metric<kPlanes>(entries, task.gram, task.iterations);
 }
 
-/// Scales, and signs if they are kept, of row i in one slot. Not for kArbRc.
-BTC_HD inline void fit_slot(const FitTask& task, std::size_t i, std::size_t slot) {
-  const GroupEntries entries = collect_entries(task, i, slot);
+/// Puts a slot's scales where they belong. @param task a fit's
+template <typename Task>
+BTC_HD void store_scales(const Task& task, std::size_t i, std::size_t slot, const GroupFit& fit) {
   if (slot < task.groups) {
-    const GroupFit fit = fit_entries<1>(task, entries);
     task.alpha[i * task.groups + slot] = static_cast<float>(fit.alpha);
     task.mu[i * task.groups + slot] = static_cast<float>(fit.mu);
   } else {
-    const GroupFit fit = fit_entries<2>(task, entries);
     const std::size_t at = i * task.salient_groups + (slot - task.groups);
     task.salient_alpha[2 * at] = static_cast<float>(fit.alpha);
     task.salient_alpha[2 * at + 1] = static_cast<float>(fit.residual_alpha);
     task.salient_mu[at] = static_cast<float>(fit.mu);
   }
+}
+
+/// Scales, and signs if they are kept, of row i in one slot. Not for kArbRc.
+BTC_HD inline void fit_slot(const FitTask& task, std::size_t i, std::size_t slot) {
+  const GroupEntries entries = collect_entries(task, i, slot);
+  store_scales(task, i, slot,
+               slot < task.groups ? fit_entries<1>(task, entries) : fit_entries<2>(task, entries));
   for (std::size_t e = 0; e < entries.count && task.entry_planes != nullptr; ++e) {
     task.entry_planes[i * task.width + entries.column(e)] = entries.sign_bits(e);
   }

@@ -20,13 +20,15 @@ ArbSession::ArbSession(std::shared_ptr<const Context> context, MatrixView<const 
 
 Matrix<float> ArbSession::weights(Panel panel) const {
   context_->make_current();
-  Matrix<float> result(rows(), panel.width());
   const MatrixView<const float> from = columns(panel);
+  const DeviceMatrix<float> result(*context_, rows(), panel.width());  // without gaps
   const std::size_t row_bytes = panel.width() * sizeof(float);
-  BTC_CUDA(cudaMemcpy2DAsync(result.data(), row_bytes, from.data(), from.stride() * sizeof(float),
-                             row_bytes, rows(), cudaMemcpyDeviceToHost, context_->stream()));
-  context_->wait();
-  return result;
+  if (rows() * row_bytes > 0) {
+    BTC_CUDA(cudaMemcpy2DAsync(result.view().data(), row_bytes, from.data(),
+                               from.stride() * sizeof(float), row_bytes, rows(),
+                               cudaMemcpyDeviceToDevice, context_->stream()));
+  }
+  return result.to_matrix();
 }
 
 }  // namespace btc::cuda

@@ -96,7 +96,9 @@ class DeviceMatrix {
   /// A copy of `values`, also of a view with gaps; they may be freed when the constructor returns.
   DeviceMatrix(const Context& context, MatrixView<const T> values)
       : DeviceMatrix(context, values.rows(), values.cols()) {
-    if (array_.size() > 0) {
+    if (values.stride() == cols_ || rows_ <= 1) {
+      array_.upload({values.data(), array_.size()});
+    } else if (array_.size() > 0) {
       BTC_CUDA(cudaMemcpy2DAsync(array_.data(), cols_ * sizeof(T), values.data(),
                                  values.stride() * sizeof(T), cols_ * sizeof(T), rows_,
                                  cudaMemcpyHostToDevice, stream_));

@@ -4,7 +4,8 @@
 ///   rank(), size()  this member, and how many there are;
 ///   sync()          what any member wrote before, every member reads after;
 ///   sum(x), lowest(key)  over all members, in a fixed order: every member gets the same bits.
-/// Every member makes the same calls in the same order.
+/// Every member makes the same calls in the same order. `WarpPartTeam` has rank, size, sum and
+///   any(flag)  whether a member says so, or one of a team beside it in the warp.
 
 #include <cstdint>
 
@@ -32,6 +33,24 @@ struct WarpTeam {
     }
     return key;
   }
+};
+
+/// Every `kLanes` lanes of a warp, a power of two. The teams of a warp call together: what one has
+/// to do again (`any`), all do.
+template <int kLanes>
+struct WarpPartTeam {
+  static_assert(kWarpSize % kLanes == 0);
+  __device__ int rank() const { return static_cast<int>(threadIdx.x) % kLanes; }
+  static __device__ constexpr int size() { return kLanes; }
+
+  template <typename T>
+  __device__ T sum(T x) const {
+    for (int mask = 1; mask < kLanes; mask *= 2) {
+      x += __shfl_xor_sync(~0U, x, mask);
+    }
+    return x;
+  }
+  __device__ bool any(bool flag) const { return __any_sync(~0U, flag ? 1 : 0) != 0; }
 };
 
 /// The number of this warp in the whole grid.

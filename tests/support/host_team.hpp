@@ -48,6 +48,10 @@ class HostTeam {
     const std::vector<std::uint64_t> keys = exchange(key);
     return *std::min_element(keys.begin(), keys.end());
   }
+  [[nodiscard]] bool any(bool flag) const {
+    const std::vector<int> flags = exchange(flag ? 1 : 0);
+    return std::find(flags.begin(), flags.end(), 1) != flags.end();
+  }
 
  private:
   /// Every member's value.

@@ -129,12 +129,62 @@ void print_launches(const Device& device) {
               round_trip(device, [&] { single.replay(); }));
 }
 
+/// What a call with a panel of 4096 x 128 weights pays on the host until they are on the device,
+/// and for its scales until they are back. Staged: the calling thread copies into pinned memory,
+/// piece by piece, each of which starts its way to the device while the next is copied.
+void print_panel_copies(const Device& device) {
+  constexpr std::size_t kRowBytes = 512;
+  constexpr std::size_t kPanelBytes = 4096 * kRowBytes;
+  constexpr std::size_t kScaleBytes = std::size_t{96} << 10U;
+  const Memory<std::byte> on_device(kPanelBytes);
+  std::vector<std::byte> pageable(kPanelBytes, std::byte{1});
+  void* allocated = nullptr;
+  PROBE_CUDA(cudaMallocHost(&allocated, kPanelBytes));
+  auto* const pinned = static_cast<std::byte*>(allocated);
+  std::memset(pinned, 2, kPanelBytes);
+  const auto copy = [&](void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+    PROBE_CUDA(cudaMemcpyAsync(to, from, bytes, kind, device.stream));
+  };
+  const auto print = [&](const char* name, auto call) {
+    std::printf("| %s | %.1f |\n", name, round_trip(device, call));
+  };
+  const auto staged = [&](std::size_t piece) {
+    for (std::size_t at = 0; at < kPanelBytes; at += piece) {
+      std::memcpy(pinned + at, pageable.data() + at, piece);
+      copy(on_device.data() + at, pinned + at, piece, cudaMemcpyHostToDevice);
+    }
+  };
+  std::printf("\n| copies of a panel, call and wait | us |\n|---|---|\n");
+  print("2 MiB to the device, pinned",
+        [&] { copy(on_device.data(), pinned, kPanelBytes, cudaMemcpyHostToDevice); });
+  print("2 MiB to the device, pageable",
+        [&] { copy(on_device.data(), pageable.data(), kPanelBytes, cudaMemcpyHostToDevice); });
+  print("2 MiB to the device, pageable, as rows of 512 bytes without gaps", [&] {
+    PROBE_CUDA(cudaMemcpy2DAsync(on_device.data(), kRowBytes, pageable.data(), kRowBytes, kRowBytes,
+                                 kPanelBytes / kRowBytes, cudaMemcpyHostToDevice, device.stream));
+  });
+  print("2 MiB to the device, staged in 128 KiB", [&] { staged(std::size_t{128} << 10U); });
+  print("2 MiB to the device, staged in 256 KiB", [&] { staged(std::size_t{256} << 10U); });
+  print("2 MiB to the device, staged in 512 KiB", [&] { staged(std::size_t{512} << 10U); });
+  print("2 MiB from memory to pinned memory, no device",
+        [&] { std::memcpy(pinned, pageable.data(), kPanelBytes); });
+  print("96 KiB from the device, pageable",
+        [&] { copy(pageable.data(), on_device.data(), kScaleBytes, cudaMemcpyDeviceToHost); });
+  print("96 KiB from the device, staged", [&] {
+    copy(pinned, on_device.data(), kScaleBytes, cudaMemcpyDeviceToHost);
+    PROBE_CUDA(cudaStreamSynchronize(device.stream));
+    std::memcpy(pageable.data(), pinned, kScaleBytes);
+  });
+  PROBE_CUDA(cudaFreeHost(allocated));
+}
+
 }  // namespace
 
 void print_copy_rates(const Device& device) {
   std::printf("| copies | GB/s | ms |\n|---|---|---|\n");
   print_device_rates(device);
   print_host_rates(device);
+  print_panel_copies(device);
   print_launches(device);
   std::printf("\n");
 }
