@@ -13,6 +13,7 @@
 #include "comm/agree.hpp"
 #include "comm/communicator.hpp"
 #include "comm/device_binding.hpp"
+#include "common/allocation.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/version.hpp"
@@ -153,6 +154,7 @@ int run_under_mpi(const Arguments& arguments) {
 }  // namespace btc
 
 int main(int argc, char** argv) {
+  btc::keep_freed_memory();
   btc::install_stop_signals();
   btc::choose_math_mode();
   CLI::App app("Binarizes a LLaMA- or Qwen-family checkpoint into a packed model.");

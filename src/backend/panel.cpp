@@ -4,27 +4,30 @@
 
 namespace btc {
 
-Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& groups,
-                               const PanelCode& code) {
-  const std::size_t rows = code.signs.rows();
-  const std::size_t cols = code.signs.cols();
+void dequantize_rows(const PanelScales& scales, const PanelGroups& groups, const PanelCode& code,
+                     std::size_t begin, std::size_t end, MatrixView<float> q) {
   const PanelScalesView view = scales.view();
-  Matrix<float> q(rows, cols);
-  for (std::size_t i = 0; i < rows; ++i) {
+  for (std::size_t i = begin; i < end; ++i) {
     std::size_t rank = 0;
-    for (std::size_t j = 0; j < cols; ++j) {
+    for (std::size_t j = 0; j < q.cols(); ++j) {
       const std::uint8_t g = code.group(i, j);
       if (is_salient(g)) {
         q(i, j) = salient_value(salient_scale(view, i, salient_group(g), rank),
                                 code.signs.get(i, j), code.residual.get(i, rank));
         ++rank;
       } else {
-        q(i, j) = entry_value(entry_scale(view, i, g, j, cols), code.signs.get(i, j));
+        q(i, j) = entry_value(entry_scale(view, i, g, j, q.cols()), code.signs.get(i, j));
       }
     }
     BTC_CHECK(rank == groups.salient.size(), "row ", i, " has ", rank, " salient entries of ",
               groups.salient.size());
   }
+}
+
+Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& groups,
+                               const PanelCode& code) {
+  Matrix<float> q(code.signs.rows(), code.signs.cols());
+  dequantize_rows(scales, groups, code, 0, q.rows(), q.view());
   return q;
 }
 

@@ -111,6 +111,10 @@ struct PanelCode {
 Matrix<float> dequantize_panel(const PanelScales& scales, const PanelGroups& groups,
                                const PanelCode& code);
 
+/// Rows [begin, end) of the same into `q` [n, k].
+void dequantize_rows(const PanelScales& scales, const PanelGroups& groups, const PanelCode& code,
+                     std::size_t begin, std::size_t end, MatrixView<float> q);
+
 /// Scales of a panel and the signs that they were fitted to.
 struct PanelFit {
   PanelScales scales;

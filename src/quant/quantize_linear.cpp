@@ -1,8 +1,11 @@
 #include "quant/quantize_linear.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <memory>
+#include <numeric>
 
 #include "common/half.hpp"
 #include "common/int8_scales.hpp"
@@ -391,25 +394,51 @@ void keep_ratio(const RowScales& scales, QuantizedLinear& linear) {
 }
 
 std::vector<double> group_shares(const std::vector<PanelResult>& panels) {
-  std::vector<double> share(panels.front().groups.count, 0.0);
-  double total = 0;
+  std::array<std::uint64_t, 256> count{};
   for (const PanelResult& result : panels) {
     for (const std::uint8_t g : result.code.group.values()) {
-      if (!is_salient(g)) {
-        share[g] += 1;
-        total += 1;
-      }
+      ++count[g];
     }
   }
+  std::vector<double> share(panels.front().groups.count);
+  for (std::size_t g = 0; g < share.size(); ++g) {
+    share[g] = static_cast<double>(count.at(g));
+  }
+  const double total = std::accumulate(share.begin(), share.end(), 0.0);
   for (double& value : share) {
     value = total > 0 ? value / total : 0;
   }
   return share;
 }
 
-double relative_error(const ArbSession& session, const Matrix<float>& w, const Matrix<float>& q,
+/// Calls body(begin, end) for blocks of rows, on the backend's threads.
+void for_row_blocks(const Backend& backend, std::size_t rows,
+                    const std::function<void(std::size_t, std::size_t)>& body) {
+  constexpr std::size_t kBlock = 512;
+  backend.for_each(ceil_div(rows, kBlock),
+                   [&](std::size_t b) { body(b * kBlock, std::min((b + 1) * kBlock, rows)); });
+}
+
+Matrix<float> dequantized(const PanelResult& panel, const Backend& backend) {
+  Matrix<float> q(panel.code.signs.rows(), panel.code.signs.cols());
+  for_row_blocks(backend, q.rows(), [&](std::size_t begin, std::size_t end) {
+    dequantize_rows(panel.scales, panel.groups, panel.code, begin, end, q.view());
+  });
+  return q;
+}
+
+Matrix<float> dequantized(const QuantizedLinear& linear, const Backend& backend) {
+  Matrix<float> q(linear.rows, linear.cols);
+  for_row_blocks(backend, q.rows(), [&](std::size_t begin, std::size_t end) {
+    dequantize_rows(linear, begin, end, q.view());
+  });
+  return q;
+}
+
+/// @param q [n, m], used up
+double relative_error(const ArbSession& session, const Matrix<float>& w, Matrix<float> q,
                       const HessianFactor& factor) {
-  Matrix<float> error = q;
+  Matrix<float>& error = q;
   for (std::size_t e = 0; e < error.size(); ++e) {
     error.values()[e] = w.values()[e] - error.values()[e];
   }
@@ -435,7 +464,7 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
   for (std::size_t p = 0; p < panels.size(); ++p) {
     results.push_back(binarize_panel(session, panels[p], p, plan ? &*plan : nullptr, settings));
     const PanelResult& panel = results.back();
-    const Matrix<float> q = dequantize_panel(panel.scales, panel.groups, panel.code);
+    const Matrix<float> q = dequantized(panel, settings.backend);
     session.compensate(panels[p], q.view(), settings.binarize.compensation);
   }
   if (settings.after_loop() || (settings.refit() && plan)) {
@@ -457,7 +486,7 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
     return assemble(results, w.rows(), w.cols(), length, settings.whole_row());
   };
   if (settings.binarize.rounding == ScaleRounding::kEnd) {
-    result.fitted = dequantize(assembled());
+    result.fitted = dequantized(assembled(), settings.backend);
     result.fitted_error = relative_error(session, w, result.fitted, settings.factor);
     for (PanelResult& panel : results) {
       round_scales(panel.panel, panel.scales);
@@ -514,7 +543,7 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
   if (given) {
     result.linear.mu_col = given->mu_col;
   }
-  result.relative_error = relative_error(*session, w, dequantize(result.linear), factor);
+  result.relative_error = relative_error(*session, w, dequantized(result.linear, backend), factor);
   return result;
 }
 

@@ -63,15 +63,20 @@ int signed_level(const QuantizedLinear& linear, std::size_t i, std::size_t j) {
   return static_cast<int>(linear.level(i, j)) - static_cast<int>(linear.zero(i, j / linear.panel));
 }
 
-Matrix<float> dequantize(const QuantizedLinear& linear) {
-  Matrix<float> q(linear.rows, linear.cols);
-  for (std::size_t i = 0; i < linear.rows; ++i) {
+void dequantize_rows(const QuantizedLinear& linear, std::size_t begin, std::size_t end,
+                     MatrixView<float> q) {
+  for (std::size_t i = begin; i < end; ++i) {
     if (linear.level_bits > 0) {
       dequantize_levels(linear, i, q.row(i));
     } else {
       dequantize_row(linear, i, q.row(i));
     }
   }
+}
+
+Matrix<float> dequantize(const QuantizedLinear& linear) {
+  Matrix<float> q(linear.rows, linear.cols);
+  dequantize_rows(linear, 0, linear.rows, q.view());
   return q;
 }
 

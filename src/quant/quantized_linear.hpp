@@ -76,6 +76,9 @@ int signed_level(const QuantizedLinear& linear, std::size_t i, std::size_t j);
 
 /// Dense Q [n, m], fp32.
 Matrix<float> dequantize(const QuantizedLinear& linear);
+/// Rows [begin, end) of it into `q` [n, m].
+void dequantize_rows(const QuantizedLinear& linear, std::size_t begin, std::size_t end,
+                     MatrixView<float> q);
 
 /// Distinct patterns of the first plane and their counts; the last sub-vector of a row is padded
 /// with +1. @pre 4 <= v <= 24

@@ -20,6 +20,7 @@
 
 #include "backend/backend.hpp"
 #include "calibration/activation_store.hpp"
+#include "common/allocation.hpp"
 #include "common/rng.hpp"
 #include "common/timer.hpp"
 #include "model/block_forward.hpp"
@@ -162,6 +163,7 @@ void add_device_cases() {
 }  // namespace btc
 
 int main(int argc, char** argv) {
+  btc::keep_freed_memory();
   benchmark::Initialize(&argc, argv);
   benchmark::AddCustomContext("threads", std::to_string(btc::cores()));
   btc::configure_torch(btc::cores());
