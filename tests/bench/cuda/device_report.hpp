@@ -6,8 +6,8 @@
 ///   kernel_us     our kernels alone; kernels, copy_us: how many, and the copies of the same call
 ///   peer_kernel_us, kernel_ratio  the peer's kernels alone, and what they are over ours
 ///
-/// CUPTI stays attached, idle, once the first case has asked it: for launch times without it run one
-/// case alone.
+/// CUPTI stays attached, idle, once the first case has asked it: for launch times without it run
+/// one case alone.
 
 #include <benchmark/benchmark.h>
 
