@@ -33,8 +33,11 @@ void copy_columns(const Matrix<T>& from, std::size_t at, Matrix<T>& to) {
 }
 
 void copy_bits(const BitMatrix& from, std::size_t at, BitMatrix& to) {
+  const std::size_t whole = at % 8 == 0 ? from.cols() / 8 * 8 : 0;  // columns in bytes of their own
   for (std::size_t i = 0; i < from.rows(); ++i) {
-    for (std::size_t j = 0; j < from.cols(); ++j) {
+    std::copy_n(from.bytes().begin() + static_cast<std::ptrdiff_t>(i * from.row_bytes()), whole / 8,
+                to.bytes().begin() + static_cast<std::ptrdiff_t>(i * to.row_bytes() + at / 8));
+    for (std::size_t j = whole; j < from.cols(); ++j) {
       to.set(i, at + j, from.get(i, j));
     }
   }

@@ -526,12 +526,14 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
   check_codewords(codewords, codebook, weight.cols(), binarize);
   const Settings settings{factor, binarize, codebook, codewords, salient, backend};
   const Matrix<float> w = checked_copy(weight, factor, settings.given());
-  Matrix<float> centred = w;
+  Matrix<float> without_means;
   std::optional<GivenScales> given;
   if (settings.given()) {
     given = given_scales(w.view());
-    centre(given->mu_col, centred);
+    without_means = w;
+    centre(given->mu_col, without_means);
   }
+  const Matrix<float>& centred = given ? without_means : w;
   const auto session = backend.open_arb(centred.view(), factor.u.view());
   QuantizeResult result;
   if (binarize.uniform != UniformRule::kNone) {
