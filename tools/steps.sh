@@ -28,6 +28,8 @@ build_jobs() {
 build() {
   local preset=$1
   shift
+  # Presets with the same options share what ccache holds.
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
   [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset"
   cmake --build --preset "$preset" -j "$(build_jobs)" ${1:+--target "$@"}
 }
