@@ -115,6 +115,7 @@ TEST_F(QuantizeLinearCommand, MistakesAreNamed) {
     EXPECT_THAT(result.err, HasSubstr(text));
   };
   expect({"--preset", "nowhere"}, "preset 'nowhere' is not known");
+  expect({"--backend", "cuda"}, "choose the cpu backend");  // built without CUDA
   expect({"--set", "binarize.iteration=3"}, "binarize.iteration");
   expect({}, "got 3 dimensions", "x");
   expect({}, "tensor y", "y");

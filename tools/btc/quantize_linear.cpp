@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backend/backend.hpp"
+#include "comm/device_binding.hpp"
 #include "commands.hpp"
 #include "common/error.hpp"
 #include "config/pipeline_config.hpp"
@@ -58,6 +59,9 @@ Matrix<float> read_matrix(const SafetensorsFile& file, const std::string& name,
 }
 
 std::unique_ptr<Backend> make_backend(const QuantizeOptions& options) {
+  if (options.backend == "cuda") {
+    return make_cuda_backend(device_of_rank(0, cuda_device_count()), options.threads);
+  }
   return options.backend == "reference" ? make_reference_backend()
                                         : make_cpu_backend(options.threads);
 }
@@ -180,9 +184,9 @@ void add_quantize_linear(CLI::App& app) {
       ->allow_extra_args(false);
   command->add_option("--out", options->out, "safetensors file to write: tensor Q [n, m]")
       ->required();
-  command->add_option("--backend", options->backend, "cpu (default) or reference")
-      ->check(CLI::IsMember({"cpu", "reference"}));
-  command->add_option("--threads", options->threads, "of the cpu backend")
+  command->add_option("--backend", options->backend, "cpu (default), cuda or reference")
+      ->check(CLI::IsMember({"cpu", "cuda", "reference"}));
+  command->add_option("--threads", options->threads, "of the host, for cpu and cuda")
       ->check(CLI::Range(1, 1024));
   command->add_option("--seed", options->seed, "of a codebook with init: random");
   command->callback([options] { run(*options); });
