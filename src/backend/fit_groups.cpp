@@ -102,7 +102,16 @@ void fit_rows(MatrixView<const float> x, const PanelGroups& groups, const FitPar
         keep_signs(entries, row, i, groups.salient, fit.code);
       }
     }
-    for (std::size_t s = 0; s < groups.salient_count && !groups.salient.empty(); ++s) {
+  }
+  fit_salient_rows(x, groups, params, begin, end, fit);
+}
+
+void fit_salient_rows(MatrixView<const float> x, const PanelGroups& groups, const FitParams& params,
+                      std::size_t begin, std::size_t end, PanelFit& fit) {
+  const bool own_signs = !fit.code.group.empty();
+  const std::size_t count = groups.salient.empty() ? 0 : groups.salient_count;
+  for (std::size_t i = begin; i < end; ++i) {
+    for (std::size_t s = 0; s < count; ++s) {
       const Entries entries = entries_of(x, groups, i, salient_code(s));
       const RowFit row = fit_entries(entries, 2, params);
       fit.scales.salient_alpha(i, 2 * s) = static_cast<float>(row.alpha);

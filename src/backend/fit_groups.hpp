@@ -20,6 +20,10 @@ bool keeps_own_signs(FitRule rule);
 void fit_rows(MatrixView<const float> x, const PanelGroups& groups, const FitParams& params,
               std::size_t begin, std::size_t end, PanelFit& fit);
 
+/// Their salient entries only.
+void fit_salient_rows(MatrixView<const float> x, const PanelGroups& groups, const FitParams& params,
+                      std::size_t begin, std::size_t end, PanelFit& fit);
+
 /// The whole panel by row and column scales; no mean.
 PanelFit fit_row_column_panel(MatrixView<const float> x, const PanelGroups& groups, int iterations);
 

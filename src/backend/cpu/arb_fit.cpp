@@ -1,9 +1,8 @@
 /// The alternating fit. First order on sums alone: with B = sign(x - mu), every sweep needs only
 /// the number and the sum of the entries above mu, so a row's entries are read once per sweep and
-/// stay in L1.
+/// stay in L1. Salient entries are as the reference fits them: a row has so few that what the first
+/// plane leaves can be rounding noise, whose sign then decides, so each sum keeps its order.
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <limits>
 #include <span>
 #include <vector>
@@ -58,7 +57,6 @@ double sum_of(const double* x, std::size_t n) {
 struct Fit {
   double mu = 0;
   double alpha = 0;
-  double residual_alpha = 0;
 };
 
 Fit fit_first(const double* x, std::size_t n, int iterations) {
@@ -67,7 +65,7 @@ Fit fit_first(const double* x, std::size_t n, int iterations) {
   }
   const auto count = static_cast<double>(n);
   const double total = sum_of(x, n);
-  Fit fit{total / count, 0, 0};
+  Fit fit{total / count, 0};
   Upper upper = upper_of(x, n, fit.mu);
   double balance = 2 * upper.count - count;  // sum of B
   double centred = 2 * upper.sum - total;    // sum of B x
@@ -82,91 +80,6 @@ Fit fit_first(const double* x, std::size_t n, int iterations) {
       balance = 2 * upper.count - count;
       centred = 2 * upper.sum - total;
     }
-  }
-  return fit;
-}
-
-/// Room for the second order, each [k].
-struct Planes {
-  explicit Planes(std::size_t k) : first(k), second(k), rest(k) {}
-  std::vector<double> first;   // B1
-  std::vector<double> second;  // B2
-  std::vector<double> rest;
-};
-
-/// One plain plane off `rest`: its mean is returned, B = sign(rest - mean) goes to `sign`.
-double take_plane(std::size_t n, std::span<double> rest, std::span<double> sign, double& alpha) {
-  double mean = 0;
-  for (std::size_t j = 0; j < n; ++j) {
-    mean += rest[j];
-  }
-  mean /= static_cast<double>(n);
-  alpha = 0;
-  for (std::size_t j = 0; j < n; ++j) {
-    alpha += std::fabs(rest[j] - mean);
-    sign[j] = rest[j] - mean >= 0 ? 1.0 : -1.0;
-  }
-  alpha /= static_cast<double>(n);
-  for (std::size_t j = 0; j < n; ++j) {
-    rest[j] -= mean + alpha * sign[j];
-  }
-  return mean;
-}
-
-/// alpha = sum B (x - mu - other B2) / (n + tiny).
-double refit_alpha(const double* x, std::size_t n, double mu, const std::vector<double>& sign,
-                   double other, const std::vector<double>& other_sign) {
-  double sum = 0;
-  for (std::size_t j = 0; j < n; ++j) {
-    sum += sign[j] * (x[j] - mu - other * other_sign[j]);
-  }
-  return sum / (static_cast<double>(n) + kTiny);
-}
-
-/// Planes of the nearest of the four values, first on ties in the order (-,-), (-,+), (+,-), (+,+).
-void nearest_of_four(const double* x, std::size_t n, const Fit& fit, Planes& planes) {
-  const std::array<double, 4> value = {
-      fit.alpha * -1.0 + fit.residual_alpha * -1.0, fit.alpha * -1.0 + fit.residual_alpha,
-      fit.alpha + fit.residual_alpha * -1.0, fit.alpha + fit.residual_alpha};
-  for (std::size_t j = 0; j < n; ++j) {
-    const double target = x[j] - fit.mu;
-    double best = std::fabs(target - value[0]);
-    int at = 0;
-    for (int k = 1; k < 4; ++k) {
-      const double distance = std::fabs(target - value[static_cast<std::size_t>(k)]);
-      at = distance < best ? k : at;
-      best = distance < best ? distance : best;
-    }
-    planes.first[j] = at >= 2 ? 1.0 : -1.0;
-    planes.second[j] = at % 2 == 1 ? 1.0 : -1.0;
-  }
-}
-
-/// Second order, each sum in the order of the reference: a row has so few salient entries that what
-/// the first plane leaves can be rounding noise, whose sign then decides. Ends early where the next
-/// sweep would repeat the last.
-Fit fit_second(const double* x, std::size_t n, int iterations, Planes& planes) {
-  if (n == 0) {
-    return {};
-  }
-  Fit fit;
-  std::copy_n(x, n, planes.rest.begin());
-  fit.mu += take_plane(n, planes.rest, planes.first, fit.alpha);
-  fit.mu += take_plane(n, planes.rest, planes.second, fit.residual_alpha);
-  for (int sweep = 0; sweep < iterations; ++sweep) {
-    const Fit last = fit;
-    double rest = 0;
-    for (std::size_t j = 0; j < n; ++j) {
-      rest += x[j] - (fit.alpha * planes.first[j] + fit.residual_alpha * planes.second[j] + fit.mu);
-    }
-    fit.mu += rest / static_cast<double>(n);
-    fit.alpha = refit_alpha(x, n, fit.mu, planes.first, fit.residual_alpha, planes.second);
-    fit.residual_alpha = refit_alpha(x, n, fit.mu, planes.second, fit.alpha, planes.first);
-    if (sweep > 0 && fit.mu == last.mu && fit.alpha == last.alpha &&
-        fit.residual_alpha == last.residual_alpha) {
-      break;
-    }
-    nearest_of_four(x, n, fit, planes);
   }
   return fit;
 }
@@ -197,26 +110,17 @@ PanelFit CpuArbSession::fit(MatrixView<const float> x, const PanelGroups& groups
     });
     return result;
   }
-  PanelScales& scales = result.scales;
   workers_->for_blocks(x.rows(), kTile, [&](std::size_t begin, std::size_t end) {
     std::vector<double> entries(x.cols() + 1);
-    Planes planes(x.cols());
     for (std::size_t i = begin; i < end; ++i) {
       for (std::size_t g = 0; g < groups.count; ++g) {
         const std::size_t n = pack_group(x.row(i), groups.group.row(i), g, entries.data());
         const Fit fit = fit_first(entries.data(), n, params.iterations);
-        scales.alpha(i, g) = static_cast<float>(fit.alpha);
-        scales.mu(i, g) = static_cast<float>(fit.mu);
-      }
-      for (std::size_t s = 0; s < groups.salient_count && !groups.salient.empty(); ++s) {
-        const std::size_t n =
-            pack_group(x.row(i), groups.group.row(i), salient_code(s), entries.data());
-        const Fit fit = fit_second(entries.data(), n, params.iterations, planes);
-        scales.salient_alpha(i, 2 * s) = static_cast<float>(fit.alpha);
-        scales.salient_alpha(i, 2 * s + 1) = static_cast<float>(fit.residual_alpha);
-        scales.salient_mu[i * groups.salient_count + s] = static_cast<float>(fit.mu);
+        result.scales.alpha(i, g) = static_cast<float>(fit.alpha);
+        result.scales.mu(i, g) = static_cast<float>(fit.mu);
       }
     }
+    fit_salient_rows(x, groups, params, begin, end, result);
   });
   return result;
 }
