@@ -7,9 +7,10 @@ namespace {
 
 TEST(WhiteSpace, EveryCharacterThatPythonStripsIsStripped) {
   for (const char* space :
-       {"\t", "\n", "\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x1f", " ", "\xC2\x85", "\xC2\xA0",
-        "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x8A", "\xE2\x80\xA8", "\xE2\x80\xA9",
-        "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"}) {
+       {"\t",           "\n",           "\v",           "\f",           "\r",
+        "\x1c",         "\x1d",         "\x1e",         "\x1f",         " ",
+        "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x8A",
+        "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"}) {
     const std::string text = std::string(space) + "a b" + space;
     EXPECT_EQ(strip(text), "a b");
     EXPECT_EQ(strip_end(text), std::string(space) + "a b");
