@@ -4,7 +4,7 @@
 
 #include "calibration/tokens.hpp"
 #include "commands.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 
