@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/matrix.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 

@@ -12,7 +12,7 @@
 #include "common/hash.hpp"
 #include "common/rng.hpp"
 #include "model/block_forward.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 
