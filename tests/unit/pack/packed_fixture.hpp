@@ -24,6 +24,7 @@ struct PackedFixture {
   std::vector<std::array<QuantizedLinear, kLinearKinds.size()>> blocks;
   std::optional<Codebook> codebook;  ///< scope model
   std::filesystem::path source;
+  OnlineFactors transform;  ///< of every block, orthogonal; o has one factor
 
   PackedFixture(const std::string& model, const PackedFormat& wanted, std::size_t salient)
       : checkpoint(Checkpoint::open(golden_model(model))),
@@ -34,6 +35,15 @@ struct PackedFixture {
     if (format.vector_length > 0) {
       codewords = random_codewords(format.codebook_size, format.vector_length, rng);
       codebook = Codebook{format.vector_length, codewords, 0, 0};
+    }
+    for (const SharedInput input : kSharedInputs) {
+      if (format.transform) {
+        const auto [p1, p2] = factor_pair(input_widths(checkpoint->config()).at(index_of(input)));
+        KroneckerFactors& factors = transform.at(index_of(input));
+        factors.p1 = round_factor(random_orthogonal(p1, 1));
+        factors.p2 =
+            input == SharedInput::kO ? Matrix<float>() : round_factor(random_orthogonal(p2, 2));
+      }
     }
     for (int b = 0; b < checkpoint->config().blocks; ++b) {
       auto& block = blocks.emplace_back();
@@ -82,6 +92,7 @@ struct PackedFixture {
     block.block = b;
     block.fingerprint = "f";
     block.linear = blocks.at(static_cast<std::size_t>(b));
+    block.transform = transform;
     for (const ExpectedTensor& tensor : block_tensors(checkpoint->config(), b)) {
       if (tensor.shape.size() == 1) {
         block.copied.push_back(checkpoint->tensor(tensor.name));
