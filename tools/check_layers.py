@@ -29,10 +29,12 @@ LAYERS = {
     "calibration": "common comm io model",
     "eval": "common backend io quant model pack",
     "generate": "common backend io quant model pack",
+    "inspect": "common backend report io quant model pack generate",
     "config": "common backend quant learn refine calibration pack eval",
     "pipeline": "common comm backend report io quant model learn refine pack calibration eval config",
     "app": "common comm backend config model pipeline",
-    "tools": "common comm backend report io quant model learn refine pack calibration eval generate config pipeline",
+    "tools": "common comm backend report io quant model learn refine pack calibration eval generate inspect "
+             "config pipeline",
 }
 
 # Start of an include -> the modules that may have it, in .cpp files only.

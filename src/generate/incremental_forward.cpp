@@ -90,7 +90,7 @@ std::vector<float> IncrementalForward::append(std::span<const std::int32_t> ids)
 }
 
 void IncrementalForward::pass_transform(std::size_t b, SharedInput input, Matrix<float>& x) const {
-  const InputTransform& transform = model_.blocks[b].transform.at(index_of(input));
+  const OnlineTransform& transform = model_.blocks[b].transform.at(index_of(input));
   if (!observer_) {
     apply_kronecker(x.view(), transform.left, transform.right);
     return;

@@ -27,7 +27,7 @@ ResidentBytes ResidentModel::bytes() const {
     for (const ResidentMatrix& linear : block.linear) {
       sum.linears += btc::bytes_of(linear);
     }
-    for (const InputTransform& transform : block.transform) {
+    for (const OnlineTransform& transform : block.transform) {
       sum.linears += (transform.left.size() + transform.right.size()) * sizeof(double);
     }
     for (const std::vector<float>& bias : block.rest.bias) {

@@ -14,7 +14,7 @@
 namespace btc {
 
 /// A Kronecker product in front of Linears, in fp64; empty factors are the identity.
-struct InputTransform {
+struct OnlineTransform {
   Matrix<double> left;
   Matrix<double> right;
 };
@@ -22,7 +22,7 @@ struct InputTransform {
 struct ResidentBlock {
   std::vector<ResidentMatrix> linear;  ///< by index_of(LinearKind)
   BlockWeights rest;                   ///< norms and biases; its Linears are empty
-  std::array<InputTransform, kSharedInputs.size()> transform;  ///< by index_of(SharedInput)
+  std::array<OnlineTransform, kSharedInputs.size()> transform;  ///< by index_of(SharedInput)
 };
 
 /// Bytes that stay in memory. The embedding is read row by row from its file.

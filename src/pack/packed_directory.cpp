@@ -83,6 +83,11 @@ QuantizedLinear PackedDirectory::linear(int block, LinearKind kind) const {
   return linear;
 }
 
+std::vector<std::vector<Pattern>> PackedDirectory::codewords(int block, LinearKind kind) const {
+  return read_linear_codewords(shards_.at(static_cast<std::size_t>(block)), block, kind,
+                               packed_config_.format, &model_codewords_);
+}
+
 OnlineFactors PackedDirectory::transform(int block) const {
   return read_packed_transform(shards_.at(static_cast<std::size_t>(block)), block,
                                packed_config_.format, input_widths(config_));

@@ -7,7 +7,7 @@ namespace btc {
 
 /// `btc prepare`: text -> token file.
 void add_prepare(CLI::App& app);
-/// `btc inspect`: ledger and checksums of a packed model.
+/// `btc inspect`: checksums and ledger of a packed model, and what is in it.
 void add_inspect(CLI::App& app);
 /// `btc export`: packed model -> dense Hugging Face directory.
 void add_export(CLI::App& app);
