@@ -29,10 +29,13 @@ LAYERS = {
     "pack": "common io quant model",
     "calibration": "common comm io tokenizer",
     "eval": "common backend io quant tokenizer model pack",
+    "generate": "common backend io quant tokenizer model pack",
+    "inspect": "common backend report io quant model pack generate",
     "config": "common backend quant learn refine calibration pack eval",
     "pipeline": "common comm backend report io quant tokenizer model learn refine pack calibration eval config",
     "app": "common comm backend config model pipeline",
-    "tools": "common comm backend report io quant tokenizer model learn refine pack calibration eval config pipeline",
+    "tools": "common comm backend report io quant tokenizer model learn refine pack calibration eval generate inspect "
+             "config pipeline",
 }
 
 # Start of an include -> the modules that may have it, in .cpp files only.

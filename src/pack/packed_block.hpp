@@ -97,6 +97,14 @@ std::vector<std::vector<Pattern>> read_packed_codebooks(const SafetensorsFile& f
 std::vector<Pattern> read_packed_codebook(const SafetensorsFile& file, const std::string& prefix,
                                           const PackedFormat& format);
 
+/// The codewords that the indices of a Linear point into: one list, or with scope block_group one
+/// for each panel or set; none without codec.
+/// @param shared_codebook the model-scope codewords, or null
+/// @throws FormatError as `read_packed_linear`
+std::vector<std::vector<Pattern>> read_linear_codewords(
+    const SafetensorsFile& file, int block, LinearKind kind, const PackedFormat& format,
+    const std::vector<Pattern>* shared_codebook);
+
 /// Reads one Linear back: bit for bit the QuantizedLinear that was written.
 /// @param shared_codebook the model-scope codewords, or null
 /// @throws FormatError naming file, tensor, byte offset, expected and got

@@ -525,26 +525,31 @@ std::vector<Pattern> read_packed_codebook(const SafetensorsFile& file, const std
   return std::move(read_packed_codebooks(file, prefix, format, false).front());
 }
 
+std::vector<std::vector<Pattern>> read_linear_codewords(
+    const SafetensorsFile& file, int block, LinearKind kind, const PackedFormat& format,
+    const std::vector<Pattern>* shared_codebook) {
+  const std::string name = linear_name(block, kind);
+  if (format.vector_length == 0) {
+    return {};
+  }
+  if (format.codec == Codec::kLinear2016) {
+    return {linear_code_words()};
+  }
+  if (format.scope == CodebookScope::kModel) {
+    BTC_CHECK(shared_codebook != nullptr, name, ": the codebook of the model is missing");
+    return {*shared_codebook};
+  }
+  return read_packed_codebooks(
+      file, format.scope == CodebookScope::kBlock ? block_codebook_prefix(block) : name, format,
+      format.scope == CodebookScope::kBlockGroup);
+}
+
 QuantizedLinear read_packed_linear(const SafetensorsFile& file, int block, LinearKind kind,
                                    const PackedFormat& format,
                                    const std::vector<Pattern>* shared_codebook) {
   check_format(format, file.path().filename().string());
-  const std::string name = linear_name(block, kind);
-  std::vector<std::vector<Pattern>> own;
-  std::span<const std::vector<Pattern>> codewords;
-  if (format.vector_length > 0 && format.codec == Codec::kLinear2016) {
-    own.push_back(linear_code_words());
-    codewords = own;
-  } else if (format.vector_length > 0 && format.scope == CodebookScope::kModel) {
-    BTC_CHECK(shared_codebook != nullptr, name, ": the codebook of the model is missing");
-    codewords = {shared_codebook, 1};
-  } else if (format.vector_length > 0) {
-    own = read_packed_codebooks(
-        file, format.scope == CodebookScope::kBlock ? block_codebook_prefix(block) : name, format,
-        format.scope == CodebookScope::kBlockGroup);
-    codewords = own;
-  }
-  return LinearReader(file, name, format).read(codewords);
+  return LinearReader(file, linear_name(block, kind), format)
+      .read(read_linear_codewords(file, block, kind, format, shared_codebook));
 }
 
 OnlineFactors read_packed_transform(const SafetensorsFile& file, int block,

@@ -83,12 +83,19 @@ QuantizedLinear PackedDirectory::linear(int block, LinearKind kind) const {
   return linear;
 }
 
+std::vector<std::vector<Pattern>> PackedDirectory::codewords(int block, LinearKind kind) const {
+  return read_linear_codewords(shards_.at(static_cast<std::size_t>(block)), block, kind,
+                               packed_config_.format, &model_codewords_);
+}
+
+OnlineFactors PackedDirectory::transform(int block) const {
+  return read_packed_transform(shards_.at(static_cast<std::size_t>(block)), block,
+                               packed_config_.format, input_widths(config_));
+}
+
 Matrix<float> PackedDirectory::dense(int block, LinearKind kind) const {
   Matrix<float> weights = dequantize(linear(block, kind));
-  const OnlineFactors factors =
-      read_packed_transform(shards_.at(static_cast<std::size_t>(block)), block,
-                            packed_config_.format, input_widths(config_));
-  fold_transform(factors.at(index_of(input_of(kind))), weights.view());
+  fold_transform(transform(block).at(index_of(input_of(kind))), weights.view());
   return weights;
 }
 

@@ -26,6 +26,10 @@ class PackedDirectory {
   [[nodiscard]] const std::vector<SafetensorsFile>& shards() const { return shards_; }
   /// Shape as the configuration says. @throws FormatError as `read_packed_linear`
   [[nodiscard]] QuantizedLinear linear(int block, LinearKind kind) const;
+  /// What the indices of a Linear point into, as `read_linear_codewords`.
+  [[nodiscard]] std::vector<std::vector<Pattern>> codewords(int block, LinearKind kind) const;
+  /// The factors in front of the Linears of a block. @throws FormatError as `read_packed_transform`
+  [[nodiscard]] OnlineFactors transform(int block) const;
   /// Dense weights for the input as the block makes it: those of the Linear with the factors of a
   /// transform folded in.
   [[nodiscard]] Matrix<float> dense(int block, LinearKind kind) const;

@@ -22,11 +22,18 @@ std::unique_ptr<PackedModel> PackedModel::open(const std::filesystem::path& mode
 
 const ModelConfig& PackedModel::config() const { return state_->directory.config(); }
 
+const PackedDirectory& PackedModel::directory() const { return state_->directory; }
+
 BlockWeights PackedModel::load_block(int block) const {
-  BlockWeights weights;
+  BlockWeights weights = load_rest(block);
   for (const LinearKind kind : kLinearKinds) {
     weights.linear.at(index_of(kind)) = state_->directory.dense(block, kind);
   }
+  return weights;
+}
+
+BlockWeights PackedModel::load_rest(int block) const {
+  BlockWeights weights;
   const SafetensorsFile& shard = state_->directory.shards().at(static_cast<std::size_t>(block));
   const auto values = [&](const std::string& name) { return to_float(shard.at(name)); };
   for (const LinearKind kind : kLinearKinds) {

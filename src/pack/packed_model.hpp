@@ -55,6 +55,8 @@ struct ModelReport {
 /// @throws FormatError naming the first file that differs
 ModelReport inspect_model(const std::filesystem::path& model_directory);
 
+class PackedDirectory;
+
 class PackedModel final : public ModelSource {
  public:
   /// @throws FormatError if the manifest is missing, a version unknown or a file damaged (sizes are
@@ -66,6 +68,9 @@ class PackedModel final : public ModelSource {
   [[nodiscard]] Matrix<float> embed(std::span<const std::int32_t> ids) const override;
   [[nodiscard]] std::vector<float> final_norm() const override;
   [[nodiscard]] Matrix<float> head() const override;
+  /// Norms and biases of a block; its Linears are left empty.
+  [[nodiscard]] BlockWeights load_rest(int block) const;
+  [[nodiscard]] const PackedDirectory& directory() const;
 
  private:
   struct State;

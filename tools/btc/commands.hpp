@@ -7,10 +7,12 @@ namespace btc {
 
 /// `btc prepare`: text -> token file.
 void add_prepare(CLI::App& app);
-/// `btc inspect`: ledger and checksums of a packed model.
+/// `btc inspect`: checksums and ledger of a packed model, and what is in it.
 void add_inspect(CLI::App& app);
 /// `btc export`: packed model -> dense Hugging Face directory.
 void add_export(CLI::App& app);
+/// `btc generate`: text from a packed or an original model.
+void add_generate(CLI::App& app);
 /// `btc doctor`: what this machine and build offer.
 void add_doctor(CLI::App& app);
 /// `btc quantize-linear`: one matrix and its inputs -> dense quantized matrix and its ledger.

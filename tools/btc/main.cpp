@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   btc::add_prepare(app);
   btc::add_inspect(app);
   btc::add_export(app);
+  btc::add_generate(app);
   btc::add_doctor(app);
   btc::add_quantize_linear(app);
   btc::add_sweep(app);

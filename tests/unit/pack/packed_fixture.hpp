@@ -1,6 +1,7 @@
 #pragma once
 /// A small golden checkpoint, packed with random Linears.
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -22,28 +23,41 @@ struct PackedFixture {
   std::unique_ptr<Checkpoint> checkpoint;
   PackedFormat format;
   std::vector<std::array<QuantizedLinear, kLinearKinds.size()>> blocks;
-  std::optional<Codebook> codebook;  ///< scope model
+  std::optional<Codebook> codebook;              ///< scope model
+  std::vector<std::vector<Codebook>> codebooks;  ///< of each block, other scopes
   std::filesystem::path source;
+  OnlineFactors transform;  ///< of every block, orthogonal; o has one factor
 
   PackedFixture(const std::string& model, const PackedFormat& wanted, std::size_t salient)
       : checkpoint(Checkpoint::open(golden_model(model))),
         format(wanted),
         source(golden_model(model)) {
     Rng rng(17);
-    std::vector<Pattern> codewords;
-    if (format.vector_length > 0) {
-      codewords = random_codewords(format.codebook_size, format.vector_length, rng);
-      codebook = Codebook{format.vector_length, codewords, 0, 0};
+    if (format.vector_length > 0 && format.scope == CodebookScope::kModel) {
+      codebook = draw(rng);
+    }
+    for (const SharedInput input : kSharedInputs) {
+      if (format.transform) {
+        const auto [p1, p2] = factor_pair(input_widths(checkpoint->config()).at(index_of(input)));
+        KroneckerFactors& factors = transform.at(index_of(input));
+        factors.p1 = round_factor(random_orthogonal(p1, 1));
+        factors.p2 =
+            input == SharedInput::kO ? Matrix<float>() : round_factor(random_orthogonal(p2, 2));
+      }
     }
     for (int b = 0; b < checkpoint->config().blocks; ++b) {
       auto& block = blocks.emplace_back();
+      auto& own = codebooks.emplace_back();
+      if (format.vector_length > 0 && format.scope == CodebookScope::kBlock) {
+        own.push_back(draw(rng));
+      }
       for (const LinearKind kind : kLinearKinds) {
         const auto [n, m] = linear_shape(checkpoint->config(), kind);
         RandomShape shape{n, m, {}};
         for (std::size_t k = 0; k < salient; ++k) {
           shape.salient.push_back(static_cast<std::uint32_t>(3 * k + 1));
         }
-        block.at(index_of(kind)) = random_linear(shape, format, {codewords}, rng);
+        block.at(index_of(kind)) = random_linear(shape, format, codewords_of(m, own, rng), rng);
       }
     }
   }
@@ -82,12 +96,43 @@ struct PackedFixture {
     block.block = b;
     block.fingerprint = "f";
     block.linear = blocks.at(static_cast<std::size_t>(b));
+    block.transform = transform;
+    block.codebooks = codebooks.at(static_cast<std::size_t>(b));
     for (const ExpectedTensor& tensor : block_tensors(checkpoint->config(), b)) {
       if (tensor.shape.size() == 1) {
         block.copied.push_back(checkpoint->tensor(tensor.name));
       }
     }
     return block;
+  }
+
+ private:
+  [[nodiscard]] Codebook draw(Rng& rng) const {
+    return {format.vector_length, random_codewords(format.codebook_size, format.vector_length, rng),
+            0, 0};
+  }
+  /// Codewords of a Linear of this many columns; its own codebooks are drawn and added to `own`.
+  std::vector<std::vector<Pattern>> codewords_of(std::size_t cols, std::vector<Codebook>& own,
+                                                 Rng& rng) const {
+    if (format.vector_length == 0) {
+      return {{}};
+    }
+    if (codebook) {
+      return {codebook->codewords};
+    }
+    std::size_t count = format.scope == CodebookScope::kBlock ? 0 : 1;
+    if (format.scope == CodebookScope::kBlockGroup) {
+      const SignGroups sets{format.groups, format.salient_groups, format.salient};
+      count = ceil_div(cols, panel_columns(format, cols)) * (format.masked ? sets.sets() : 1);
+    }
+    for (std::size_t k = 0; k < count; ++k) {
+      own.push_back(draw(rng));
+    }
+    std::vector<std::vector<Pattern>> codewords;
+    for (std::size_t k = own.size() - std::max<std::size_t>(1, count); k < own.size(); ++k) {
+      codewords.push_back(own[k].codewords);
+    }
+    return codewords;
   }
 };
 

@@ -1,0 +1,81 @@
+#include "generate/text_stream.hpp"
+
+#include <algorithm>
+
+namespace btc {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+/// Ids of the prompt that new ones are decoded with.
+constexpr std::size_t kContext = 8;
+
+bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
+
+/// Bytes of the character that begins with this byte; 1 for a byte that begins none.
+std::size_t length_of(char first) {
+  const auto byte = static_cast<unsigned char>(first);
+  return byte >= 0xF0U && byte < 0xF8U   ? 4
+         : byte >= 0xE0U && byte < 0xF0U ? 3
+         : byte >= 0xC0U && byte < 0xE0U ? 2
+                                         : 1;
+}
+
+/// Where two texts begin to differ.
+std::size_t common_length(std::string_view a, std::string_view b) {
+  return static_cast<std::size_t>(
+      std::mismatch(a.begin(),
+                    a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())),
+                    b.begin())
+          .first -
+      a.begin());
+}
+
+}  // namespace
+
+std::size_t incomplete_tail(std::string_view text) {
+  std::size_t tail = 0;
+  while (tail < text.size() && tail < 3 && continues(text[text.size() - 1 - tail])) {
+    ++tail;
+  }
+  if (tail == text.size()) {
+    return 0;
+  }
+  return length_of(text[text.size() - 1 - tail]) > tail + 1 ? tail + 1 : 0;
+}
+
+TextStream::TextStream(const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt)
+    : tokenizer_(tokenizer) {
+  const std::size_t context = std::min(prompt.size(), kContext);
+  ids_.assign(prompt.end() - static_cast<std::ptrdiff_t>(context), prompt.end());
+  given_ = ids_.size();
+}
+
+std::string TextStream::push(std::int32_t id) {
+  ids_.push_back(id);
+  const std::string text = tokenizer_.decode(ids_);
+  if (incomplete_tail(text) > 0 || std::string_view(text).ends_with(kReplacement)) {
+    return "";
+  }
+  const std::vector<std::int32_t> before(ids_.begin(),
+                                         ids_.begin() + static_cast<std::ptrdiff_t>(given_));
+  const std::size_t known = common_length(text, tokenizer_.decode(before));
+  // The ids just given out are the context of the next ones.
+  ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(given_));
+  given_ = ids_.size();
+  return text.substr(known);
+}
+
+std::string TextStream::finish() {
+  const std::vector<std::int32_t> before(ids_.begin(),
+                                         ids_.begin() + static_cast<std::ptrdiff_t>(given_));
+  std::string text = tokenizer_.decode(ids_);
+  const std::size_t known = common_length(text, tokenizer_.decode(before));
+  given_ = ids_.size();
+  text.erase(0, known);
+  if (const std::size_t tail = incomplete_tail(text); tail > 0) {
+    text.replace(text.size() - tail, tail, kReplacement);
+  }
+  return text;
+}
+
+}  // namespace btc

@@ -1,0 +1,35 @@
+#pragma once
+/// Token ids to text as they come, in whole characters.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/tokenizer.hpp"
+
+namespace btc {
+
+/// Bytes at the end of `text` that begin a UTF-8 character without ending it, 0 to 3.
+std::size_t incomplete_tail(std::string_view text);
+
+/// A character can be spread over several ids, and what an id stands for depends on those before
+/// it. So the last few ids are decoded together, and text is given out once it ends in a whole
+/// character.
+class TextStream {
+ public:
+  /// @param prompt ids that the text goes on from, without special tokens; not given out
+  TextStream(const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt);
+  /// The text that became certain with this id; may be empty.
+  std::string push(std::int32_t id);
+  /// What is still held back; a character that never ended is U+FFFD.
+  std::string finish();
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::vector<std::int32_t> ids_;  ///< decoded together
+  std::size_t given_ = 0;          ///< of them, those whose text was given out
+};
+
+}  // namespace btc
