@@ -11,6 +11,7 @@ MAX_RICE_PARAMETER = 15
 LONG_ROW = 2048
 _ENTRIES_PER_BYTE = {2: 8, 3: 5, 4: 4}
 _CHUNK_BYTES = 1 << 20  # of codes that are decoded at once
+_SIDE_BY_SIDE = 2048  # chains of codes that are followed at once
 
 
 def group_map_row_bytes(entries: int, groups: int) -> int:
@@ -73,30 +74,36 @@ class _RiceRows:
         self.parameter = parameter
         self.bits = np.unpackbits(raw, bitorder="little")
         size = len(self.bits)
-        row_bits = np.asarray(row_bytes, dtype=np.int64) * 8
-        ends = np.cumsum(row_bits)
-        self.row_of = np.repeat(np.arange(len(row_bits)), row_bits)
-        self.row_end = ends[self.row_of]
+        kind = np.int32 if size < 1 << 30 else np.int64
+        row_bits = np.asarray(row_bytes, dtype=kind) * 8
+        ends = np.cumsum(row_bits, dtype=kind)
+        self.row_of = np.repeat(np.arange(len(row_bits), dtype=kind), row_bits)
+        self.row_end = np.repeat(ends, row_bits)
         # The first zero at or behind a bit; `size` where there is none.
-        self.zero = np.minimum.accumulate(np.where(self.bits == 0, np.arange(size), size)[::-1])[::-1]
-        after = self.zero + 1 + parameter
-        after[after >= self.row_end] = size  # no code of this row begins there
-        self.begins = self._follow((ends - row_bits)[row_bits > 0], np.append(after, size))
+        zero = np.where(self.bits == 0, np.arange(size, dtype=kind), kind(size))
+        self.zero = np.minimum.accumulate(zero[::-1])[::-1]
+        after = np.append(self.zero + kind(1 + parameter), kind(size))
+        after[:-1][after[:-1] >= self.row_end] = size  # no code of this row begins there
+        self.begins = self._follow((ends - row_bits)[row_bits > 0], after)
 
-    def _follow(self, first: np.ndarray, jump: np.ndarray) -> np.ndarray:
-        size = len(self.bits)
-        reached = np.zeros(size + 1, dtype=bool)
-        reached[first] = True
-        places = first
+    @staticmethod
+    def _follow(places: np.ndarray, jump: np.ndarray) -> np.ndarray:
+        """All places on the way from the first ones; `jump` of the last place is itself.
+
+        Places are followed side by side. Where they are few, twice as many in each step.
+        """
+        last = len(jump) - 1
+        found = [places]
         while len(places):
-            next_places = jump[places]
-            next_places = next_places[next_places < size]
-            if not len(next_places):
-                break
-            reached[next_places] = True
-            places = np.flatnonzero(reached[:size])
-            jump = jump[jump]
-        return np.flatnonzero(reached[:size])
+            further = jump[places]
+            further = further[further < last]
+            found.append(further)
+            if len(places) < _SIDE_BY_SIDE and len(further):
+                places = np.concatenate([places, further])
+                jump = jump[jump]
+            else:
+                places = further
+        return np.sort(np.concatenate(found))
 
     def ones(self, entries: int) -> tuple[np.ndarray, np.ndarray]:
         """Row and entry of each one."""
@@ -107,7 +114,7 @@ class _RiceRows:
         cut = ~padding & (zero + 1 + self.parameter > end)
         self._check(cut, "a row ends inside a code")
         begins, zero = begins[~padding], zero[~padding]
-        gap = (zero - begins) << self.parameter
+        gap = (zero - begins).astype(np.int64) << self.parameter
         for k in range(self.parameter):
             gap += self.bits[zero + 1 + k].astype(np.int64) << k
         row = self.row_of[begins]

@@ -16,6 +16,7 @@ from btc_llm.streams import StreamError, decode_fields
 
 _UNIT_EXPONENTS = range(-24, 9)  # of the power of two that 8-bit scales are multiples of
 _MAX_EXTENT = 1 << 40
+_CHUNK = 1 << 22  # weights that are worked on at once
 
 
 @dataclass
@@ -313,17 +314,17 @@ class LinearReader:
                  column_scale: np.ndarray | None) -> np.ndarray:
         """(alpha * alpha_col) * B + mu of all columns as if none was salient."""
         q = np.empty((self.shape.rows, self.shape.cols), dtype=np.float32)
+        step = max(1, _CHUNK // self.shape.cols)
         for g in range(self.packed.groups):
-            own = alpha[:, :, 0] * ratio[g] if ratio is not None else alpha[:, :, g]
-            scale = self._columns_of_panels(own)
-            if column_scale is not None:
-                scale = scale * column_scale[g if len(column_scale) > 1 else 0]
-            value = np.where(signs, scale, -scale)
-            value += self._columns_of_panels(mu[:, :, g]) if mu is not None else np.float32(0)
-            if g == 0:
-                q[:] = value
-            else:
-                np.copyto(q, value, where=group == g)
+            for rows in (slice(i, i + step) for i in range(0, self.shape.rows, step)):
+                own = alpha[rows, :, 0] * ratio[g] if ratio is not None else alpha[rows, :, g]
+                scale = self._columns_of_panels(own)
+                if column_scale is not None:
+                    scale = scale * column_scale[g if len(column_scale) > 1 else 0]
+                value = np.where(signs[rows], scale, -scale)
+                value += (self._columns_of_panels(mu[rows, :, g]) if mu is not None
+                          else np.float32(0))
+                np.copyto(q[rows], value, where=True if g == 0 else group[rows] == g)
         return q
 
     def _salient_entries(self, signs: np.ndarray, residual: np.ndarray, salient_group: np.ndarray,

@@ -123,6 +123,7 @@ def test_rice_maps(parameter, share):
 
 def test_rice_maps_of_many_bytes_are_decoded_in_parts(monkeypatch):
     monkeypatch.setattr("btc_llm.group_map._CHUNK_BYTES", 50)
+    monkeypatch.setattr("btc_llm.group_map._SIDE_BY_SIDE", 3)
     rows = (np.random.default_rng(1).random((40, 300)) < 0.1).astype(np.uint8)
     stream, sizes = encode_rice(rows, 3)
     assert np.array_equal(decode_rice_map(stream, sizes, 3, 300), rows)

@@ -83,13 +83,24 @@ QuantizedLinear PackedDirectory::linear(int block, LinearKind kind) const {
   return linear;
 }
 
-Matrix<float> PackedDirectory::dense(int block, LinearKind kind) const {
-  Matrix<float> weights = dequantize(linear(block, kind));
-  const OnlineFactors factors =
+KroneckerFactors PackedDirectory::factors(int block, LinearKind kind) const {
+  const OnlineFactors all =
       read_packed_transform(shards_.at(static_cast<std::size_t>(block)), block,
                             packed_config_.format, input_widths(config_));
-  fold_transform(factors.at(index_of(input_of(kind))), weights.view());
+  return all.at(index_of(input_of(kind)));
+}
+
+Matrix<float> PackedDirectory::dense(int block, LinearKind kind) const {
+  Matrix<float> weights = dequantize(linear(block, kind));
+  fold_transform(factors(block, kind), weights.view());
   return weights;
+}
+
+void PackedDirectory::dense_rows(
+    int block, LinearKind kind,
+    const std::function<void(std::size_t, std::span<const double>)>& use) const {
+  const Matrix<float> weights = dequantize(linear(block, kind));
+  fold_rows(factors(block, kind), weights.view(), use);
 }
 
 }  // namespace btc
