@@ -13,7 +13,7 @@ packages=(g++ cmake ninja-build ccache pkg-config git python3 python3-pip
   libutf8proc-dev libxxhash-dev libssl-dev)
 for option in "$@"; do
   case $option in
-    --tests) packages+=(libgtest-dev libgmock-dev) ;;
+    --tests) packages+=(libgtest-dev libgmock-dev python3-numpy python3-pytest) ;;
     # The formatter's version decides what is well formatted, so it is named.
     --checks) packages+=(clang-format-14 clang-tidy-14 codespell shellcheck) ;;
     --bench) packages+=(libbenchmark-dev) ;;

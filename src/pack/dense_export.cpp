@@ -1,8 +1,9 @@
 #include <array>
 #include <cmath>
-#include <cstring>
+#include <span>
 
 #include "common/half.hpp"
+#include "common/round_to_odd.hpp"
 #include "pack/model_directory.hpp"
 #include "pack/packed_directory.hpp"
 #include "pack/packed_model.hpp"
@@ -19,21 +20,37 @@ struct DTypeChoice {
 constexpr std::array<DTypeChoice, 3> kChoices = {
     {{DType::kF32, "float32"}, {DType::kF16, "float16"}, {DType::kBf16, "bfloat16"}}};
 
-/// The values, rounded once to nearest even. @throws NumericError if one is out of range
-std::vector<std::byte> to_bytes(const std::string& name, const Matrix<float>& values, DType dtype) {
-  std::vector<std::byte> bytes(values.size() * size_of(dtype));
+/// Appends one value, rounded to nearest even. @throws NumericError if it is out of range
+void append(const std::string& name, std::size_t element, double value, DType dtype,
+            std::vector<std::byte>& bytes) {
+  const auto append_bits = [&](const auto& bits, float stored) {
+    BTC_REQUIRE(NumericError, std::isfinite(stored), name, ": element ", element, " is ", value,
+                ", too large for ", name_of(dtype));
+    const auto raw = std::as_bytes(std::span(&bits, 1));
+    bytes.insert(bytes.end(), raw.begin(), raw.end());
+  };
   if (dtype == DType::kF32) {
-    std::memcpy(bytes.data(), values.data(), bytes.size());
-    return bytes;
+    const auto stored = static_cast<float>(value);
+    append_bits(stored, stored);
+  } else if (dtype == DType::kF16) {
+    const std::uint16_t bits = float_to_fp16(round_to_odd(value));
+    append_bits(bits, fp16_to_float(bits));
+  } else {
+    const std::uint16_t bits = float_to_bf16(round_to_odd(value));
+    append_bits(bits, bf16_to_float(bits));
   }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float value = values.values()[i];
-    const bool half = dtype == DType::kF16;
-    const std::uint16_t bits = half ? float_to_fp16(value) : float_to_bf16(value);
-    BTC_REQUIRE(NumericError, std::isfinite(half ? fp16_to_float(bits) : bf16_to_float(bits)), name,
-                ": element ", i, " is ", value, ", too large for ", name_of(dtype));
-    std::memcpy(bytes.data() + i * sizeof(bits), &bits, sizeof(bits));
-  }
+}
+
+/// A Linear as `tensor` describes it.
+std::vector<std::byte> dense_bytes(const PackedDirectory& packed, int block, LinearKind kind,
+                                   const TensorView& tensor) {
+  std::vector<std::byte> bytes;
+  bytes.reserve(tensor.element_count() * size_of(tensor.dtype));
+  packed.dense_rows(block, kind, [&](std::size_t i, std::span<const double> row) {
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      append(tensor.name, i * row.size() + j, row[j], tensor.dtype, bytes);
+    }
+  });
   return bytes;
 }
 
@@ -66,7 +83,7 @@ void export_shard(const PackedDirectory& packed, int shard, const fs::path& path
     if (linear == linears.end()) {
       writer.append(source.at(tensor.name).bytes);
     } else {
-      writer.append(to_bytes(tensor.name, packed.dense(shard, linear->second), dtype));
+      writer.append(dense_bytes(packed, shard, linear->second, tensor));
     }
   }
   writer.commit();
@@ -77,6 +94,9 @@ void export_shard(const PackedDirectory& packed, int shard, const fs::path& path
 void export_dense(const fs::path& packed_directory, const fs::path& out_directory,
                   ExportDType dtype) {
   const PackedDirectory packed(packed_directory);
+  for (const ModelFile& file : packed.manifest().files) {
+    check_hash(packed_directory, file);
+  }
   std::error_code error;
   BTC_REQUIRE(InputError, !fs::exists(out_directory) || fs::is_empty(out_directory, error),
               out_directory.string(), ": exists and is not empty; choose a new directory");

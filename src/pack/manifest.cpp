@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/hash.hpp"
 #include "common/version.hpp"
 #include "io/atomic_file.hpp"
 #include "io/format_version.hpp"
@@ -130,6 +131,13 @@ void check_size(const fs::path& model_directory, const ModelFile& file) {
               ", expected a file of ", file.bytes, " bytes");
   BTC_REQUIRE(FormatError, size == file.bytes, (model_directory / file.name).string(), ": got ",
               size, " bytes, expected ", file.bytes);
+}
+
+void check_hash(const fs::path& model_directory, const ModelFile& file) {
+  const fs::path path = model_directory / file.name;
+  const std::string sha256 = sha256_file(path);
+  BTC_REQUIRE(FormatError, sha256 == file.sha256, path.string(), ": SHA-256 is ", sha256,
+              ", expected ", file.sha256);
 }
 
 }  // namespace btc

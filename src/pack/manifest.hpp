@@ -22,5 +22,7 @@ Manifest read_manifest(const std::filesystem::path& model_directory);
 
 /// Compares the size of a file with the manifest. @throws FormatError naming file, expected and got
 void check_size(const std::filesystem::path& model_directory, const ModelFile& file);
+/// The same with its SHA-256: reads all of it.
+void check_hash(const std::filesystem::path& model_directory, const ModelFile& file);
 
 }  // namespace btc

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "common/hash.hpp"
 #include "io/atomic_file.hpp"
 #include "pack/model_directory.hpp"
 #include "pack/packed_directory.hpp"
@@ -10,13 +9,6 @@ namespace btc {
 namespace {
 
 namespace fs = std::filesystem;
-
-void check_hash(const fs::path& directory, const ModelFile& file) {
-  const fs::path path = directory / file.name;
-  const std::string sha256 = sha256_file(path);
-  BTC_REQUIRE(FormatError, sha256 == file.sha256, path.string(), ": SHA-256 is ", sha256,
-              ", expected ", file.sha256);
-}
 
 std::string text_of(const LedgerLine& line) {
   return concat(line.file, ", ", line.object, ", ", line.category, ": ", line.bytes, " bytes");

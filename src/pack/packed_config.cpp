@@ -249,7 +249,14 @@ PackedConfig read_packed_config(const std::string& text, std::string_view origin
 
 std::string dense_config(const std::string& source_config, std::string_view dtype) {
   ordered_json config = parse_object(source_config, "config.json");
-  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = dtype;
+  for (const char* key : {"dtype", "torch_dtype"}) {  // the newer name and the older one
+    if (config.contains(key)) {
+      config[key] = dtype;
+    }
+  }
+  if (!config.contains("dtype")) {
+    config["torch_dtype"] = dtype;
+  }
   return to_text(config);
 }
 

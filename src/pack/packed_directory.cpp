@@ -93,10 +93,21 @@ OnlineFactors PackedDirectory::transform(int block) const {
                                packed_config_.format, input_widths(config_));
 }
 
+KroneckerFactors PackedDirectory::factors(int block, LinearKind kind) const {
+  return transform(block).at(index_of(input_of(kind)));
+}
+
 Matrix<float> PackedDirectory::dense(int block, LinearKind kind) const {
   Matrix<float> weights = dequantize(linear(block, kind));
-  fold_transform(transform(block).at(index_of(input_of(kind))), weights.view());
+  fold_transform(factors(block, kind), weights.view());
   return weights;
+}
+
+void PackedDirectory::dense_rows(
+    int block, LinearKind kind,
+    const std::function<void(std::size_t, std::span<const double>)>& use) const {
+  const Matrix<float> weights = dequantize(linear(block, kind));
+  fold_rows(factors(block, kind), weights.view(), use);
 }
 
 }  // namespace btc

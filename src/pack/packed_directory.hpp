@@ -33,9 +33,15 @@ class PackedDirectory {
   /// Dense weights for the input as the block makes it: those of the Linear with the factors of a
   /// transform folded in.
   [[nodiscard]] Matrix<float> dense(int block, LinearKind kind) const;
+  /// The same before it is rounded to fp32: calls `use` with the number of every row and its
+  /// values.
+  void dense_rows(int block, LinearKind kind,
+                  const std::function<void(std::size_t, std::span<const double>)>& use) const;
 
  private:
   void open_shards();
+  /// Of the input of a Linear; empty without a transform.
+  [[nodiscard]] KroneckerFactors factors(int block, LinearKind kind) const;
 
   std::filesystem::path path_;
   Manifest manifest_;

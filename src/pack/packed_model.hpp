@@ -80,7 +80,10 @@ class PackedModel final : public ModelSource {
 
 /// Element type of a dense export.
 enum class ExportDType { kF32, kF16, kBf16 };
-/// Writes a dense Hugging Face directory without quantization_config: one shard per block.
+/// Writes a dense Hugging Face directory without quantization_config: one shard per block. A
+/// transform is folded into the Linears in fp64; every value of theirs is rounded once.
+/// @throws FormatError for a damaged file, also one that only its SHA-256 shows; InputError if the
+///         directory is not empty; NumericError for a value too large for the type
 void export_dense(const std::filesystem::path& packed_directory,
                   const std::filesystem::path& out_directory, ExportDType dtype);
 

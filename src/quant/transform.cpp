@@ -74,6 +74,33 @@ void multiply_right(const Matrix<double>& x, const Matrix<double>& right, Matrix
   }
 }
 
+/// Calls `use(i, values)` with left^T X right of every row X of `rows`, viewed as [a, b].
+template <typename Use>
+void for_each_product(MatrixView<const float> rows, const Matrix<double>& left,
+                      const Matrix<double>& right, const Use& use) {
+  const std::size_t width = rows.cols();
+  const std::size_t b =
+      right.empty() ? width / std::max<std::size_t>(left.rows(), 1) : right.rows();
+  const std::size_t a = width / b;
+  BTC_CHECK(a * b == width && (left.empty() || left.rows() == a), "factors [", left.rows(), ", ",
+            right.rows(), "] for a width of ", width);
+  Matrix<double> x(a, b);
+  Matrix<double> y(a, b);
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    const auto row = rows.row(i);
+    std::copy(row.begin(), row.end(), x.values().begin());
+    if (!left.empty()) {
+      multiply_left(left, x, y);
+      std::swap(x, y);
+    }
+    if (!right.empty()) {
+      multiply_right(x, right, y);
+      std::swap(x, y);
+    }
+    use(i, std::span<const double>(x.values()));
+  }
+}
+
 }  // namespace
 
 std::array<std::size_t, 2> factor_pair(std::size_t width) {
@@ -152,28 +179,10 @@ void apply_kronecker(MatrixView<float> rows, const Matrix<double>& left,
   if (left.empty() && right.empty()) {
     return;
   }
-  const std::size_t width = rows.cols();
-  const std::size_t a = left.empty() ? width / right.rows() : left.rows();
-  const std::size_t b = width / a;
-  BTC_CHECK(a * b == width && (right.empty() || right.rows() == b), "factors [", left.rows(), ", ",
-            right.rows(), "] for a width of ", width);
-  Matrix<double> x(a, b);
-  Matrix<double> y(a, b);
-  for (std::size_t i = 0; i < rows.rows(); ++i) {
-    const auto row = rows.row(i);
-    std::copy(row.begin(), row.end(), x.values().begin());
-    if (!left.empty()) {
-      multiply_left(left, x, y);
-      std::swap(x, y);
-    }
-    if (!right.empty()) {
-      multiply_right(x, right, y);
-      std::swap(x, y);
-    }
-    for (std::size_t j = 0; j < width; ++j) {
-      row[j] = static_cast<float>(x.values()[j]);
-    }
-  }
+  for_each_product(rows, left, right, [&](std::size_t i, std::span<const double> product) {
+    std::transform(product.begin(), product.end(), rows.row(i).begin(),
+                   [](double value) { return static_cast<float>(value); });
+  });
 }
 
 void enter_transform(const KroneckerFactors& factors, MatrixView<float> weights) {
@@ -183,6 +192,11 @@ void enter_transform(const KroneckerFactors& factors, MatrixView<float> weights)
 
 void fold_transform(const KroneckerFactors& factors, MatrixView<float> weights) {
   apply_kronecker(weights, transposed(widen(factors.p1)), transposed(widen(factors.p2)));
+}
+
+void fold_rows(const KroneckerFactors& factors, MatrixView<const float> weights,
+               const std::function<void(std::size_t, std::span<const double>)>& use) {
+  for_each_product(weights, transposed(widen(factors.p1)), transposed(widen(factors.p2)), use);
 }
 
 void unfold_gradient(const KroneckerFactors& factors, MatrixView<float> gradient) {

@@ -7,6 +7,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 
 #include "common/ids.hpp"
 #include "common/matrix.hpp"
@@ -63,6 +65,9 @@ void apply_kronecker(MatrixView<float> rows, const Matrix<double>& left,
 void enter_transform(const KroneckerFactors& factors, MatrixView<float> weights);
 /// The way back: dense weights for the input as it is, Q -> Q P^T.
 void fold_transform(const KroneckerFactors& factors, MatrixView<float> weights);
+/// The same before it is rounded to fp32: calls `use` with the number of every row and its values.
+void fold_rows(const KroneckerFactors& factors, MatrixView<const float> weights,
+               const std::function<void(std::size_t, std::span<const double>)>& use);
 /// dL/dQ from dL/dW of the folded weights: G -> G P.
 void unfold_gradient(const KroneckerFactors& factors, MatrixView<float> gradient);
 /// H = 2 X^T X of the input -> P^T H P of the transformed one.

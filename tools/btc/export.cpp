@@ -10,6 +10,7 @@ namespace {
 struct ExportOptions {
   std::string model;
   std::string out;
+  std::string format = "hf";
   ExportDType dtype = ExportDType::kBf16;
 };
 
@@ -31,6 +32,8 @@ void add_export(CLI::App& app) {
       {"fp32", ExportDType::kF32}, {"fp16", ExportDType::kF16}, {"bf16", ExportDType::kBf16}};
   command->add_option("--dtype", options->dtype, "fp32, fp16 or bf16 (default)")
       ->transform(CLI::CheckedTransformer(dtypes));
+  command->add_option("--format", options->format, "hf, a Hugging Face directory (default)")
+      ->check(CLI::IsMember({"hf"}));
   command->callback([options] { export_model(*options); });
 }
 

@@ -1,4 +1,5 @@
 #include "common/half.hpp"
+#include "common/round_to_odd.hpp"
 
 #include <gmock/gmock.h>
 
@@ -37,6 +38,25 @@ TEST(Half, Bf16RoundsToNearestEvenAndKeepsNan) {
   EXPECT_EQ(float_to_bf16(1.0F + 3 * 0x1p-8F), 0x3f82);
   EXPECT_EQ(bf16_to_float(0x3f80), 1.0F);
   EXPECT_TRUE(std::isnan(bf16_to_float(float_to_bf16(std::numeric_limits<float>::quiet_NaN()))));
+}
+
+TEST(RoundToOdd, RoundsToShorterFormatsAsTheValueItself) {
+  // A little more than half way between two fp16 or bf16 values. The nearest fp32 is the tie, which
+  // goes to even, down.
+  const double half_fp16 = 1.0 + 0x1p-11 + 0x1p-40;
+  EXPECT_EQ(float_to_fp16(static_cast<float>(half_fp16)), 0x3c00);
+  EXPECT_EQ(float_to_fp16(round_to_odd(half_fp16)), 0x3c01);
+  EXPECT_EQ(float_to_fp16(round_to_odd(-half_fp16)), 0xbc01);
+  EXPECT_EQ(float_to_fp16(round_to_odd(1.0 + 3 * 0x1p-11 - 0x1p-40)), 0x3c01);
+  EXPECT_EQ(float_to_bf16(round_to_odd(1.0 + 0x1p-8 + 0x1p-40)), 0x3f81);
+  EXPECT_EQ(float_to_bf16(round_to_odd(1.0 + 0x1p-8)), 0x3f80);  // a tie it is
+}
+
+TEST(RoundToOdd, KeepsWhatFp32Holds) {
+  for (const double value : {0.0, 1.5, -0x1p-149, 65504.0, 0x1.fffffep127}) {
+    EXPECT_EQ(static_cast<double>(round_to_odd(value)), value);
+  }
+  EXPECT_TRUE(std::isinf(round_to_odd(1e300)));
 }
 
 }  // namespace

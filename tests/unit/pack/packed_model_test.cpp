@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "common/half.hpp"
+#include "pack/packed_config.hpp"
 #include "packed_fixture.hpp"
 #include "support/scratch.hpp"
 
@@ -106,6 +107,14 @@ INSTANTIATE_TEST_SUITE_P(Families, PackedModelOf,
                                            "qwen2_tied", "qwen3"),
                          [](const auto& test) { return std::string(test.param); });
 
+TEST(DenseConfig, HasTheTypeUnderEveryNameThatTheSourceUses) {
+  EXPECT_EQ(dense_config("{}", "float16"), "{\n  \"torch_dtype\": \"float16\"\n}\n");
+  EXPECT_EQ(dense_config(R"({"dtype":"bfloat16"})", "float16"), "{\n  \"dtype\": \"float16\"\n}\n");
+  const std::string both =
+      dense_config(R"({"dtype":"bfloat16","torch_dtype":"bfloat16"})", "float32");
+  EXPECT_THAT(both, Not(HasSubstr("bfloat16")));
+}
+
 /// One packed model that tests damage.
 class PackedModelDamage : public ::testing::Test {
  protected:
@@ -170,6 +179,14 @@ TEST_F(PackedModelDamage, AFlippedByteIsFoundByInspectionInEveryFile) {
     flip(listed.name, 5);
   }
   EXPECT_EQ(inspect_verdict(), "accepted");
+}
+
+TEST_F(PackedModelDamage, AFlippedByteIsNotExported) {
+  flip(shard(1), 5);
+  EXPECT_THAT(
+      verdict([&] { export_dense(directory_, scratch_.path() / "out", ExportDType::kF32); }),
+      HasSubstr(shard(1) + ": SHA-256"));
+  EXPECT_FALSE(std::filesystem::exists(scratch_.path() / "out"));
 }
 
 TEST_F(PackedModelDamage, ATruncatedShardIsFoundOnOpening) {

@@ -144,6 +144,31 @@ TEST(FoldTransform, UndoesEntering) {
   expect_near(there, widen(w), 1e-6);
 }
 
+TEST(FoldRows, GivesTheValuesBeforeTheyAreRounded) {
+  const KroneckerFactors factors = skewed_factors();
+  const Matrix<float> w = random_matrix(3, 12, 11);
+  Matrix<float> folded = w;
+  fold_transform(factors, folded.view());
+  const Matrix<double> expected = product(widen(w), transposed(kronecker(factors)));
+  std::size_t rows = 0;
+  fold_rows(factors, w.view(), [&](std::size_t i, std::span<const double> row) {
+    ASSERT_EQ(row.size(), 12U);
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      EXPECT_NEAR(row[j], expected(i, j), 1e-14);
+      EXPECT_EQ(static_cast<float>(row[j]), folded(i, j));
+    }
+    ++rows;
+  });
+  EXPECT_EQ(rows, 3U);
+}
+
+TEST(FoldRows, WithoutFactorsGivesTheWeights) {
+  const Matrix<float> w = random_matrix(2, 7, 12);
+  fold_rows({}, w.view(), [&](std::size_t i, std::span<const double> row) {
+    EXPECT_TRUE(std::equal(row.begin(), row.end(), w.row(i).begin(), w.row(i).end()));
+  });
+}
+
 TEST(UnfoldGradient, IsTheDerivativeOfFolding) {
   const KroneckerFactors factors = skewed_factors();
   const Matrix<float> gradient = random_matrix(1, 12, 8);  // dL/dW for L = <gradient, W>
