@@ -9,7 +9,7 @@ namespace {
 // letter-like symbols. Oniguruma's \w also holds the superscripts and fractions of Latin-1.
 constexpr std::string_view kSpaceSet = R"(\x{9}-\x{d}\x{85}\p{Z})";
 constexpr std::string_view kWordSet =
-    R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
+    R"(\p{Alphabetic}\p{M}\d\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
 
 class Translator {
  public:
