@@ -9,8 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(g++ cmake ninja-build ccache pkg-config git python3 python3-pip
   libopenmpi-dev openmpi-bin libhdf5-openmpi-dev hdf5-tools libtbb-dev libeigen3-dev libyaml-cpp-dev
-  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libsentencepiece-dev libxxhash-dev
-  libssl-dev)
+  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libsentencepiece-dev libpcre2-dev
+  libutf8proc-dev libxxhash-dev libssl-dev)
 for option in "$@"; do
   case $option in
     --tests) packages+=(libgtest-dev libgmock-dev) ;;

@@ -66,6 +66,8 @@ Matrix<std::int32_t> read_sequence_matrix(const Hdf5File& file, const std::strin
   return sequences;
 }
 
+}  // namespace
+
 void check_ids(std::span<const std::int32_t> ids, std::size_t vocab_size,
                const std::string& origin) {
   BTC_REQUIRE(FormatError, !ids.empty(), origin, ": holds no ids");
@@ -74,10 +76,8 @@ void check_ids(std::span<const std::int32_t> ids, std::size_t vocab_size,
   });
   BTC_REQUIRE(InputError, bad == ids.end(), origin, ": id ", *bad, " at position ",
               bad - ids.begin(), ", expected 0 to ", vocab_size - 1,
-              ": was the file made for another model?");
+              ": were they made for another model?");
 }
-
-}  // namespace
 
 void write_token_file(const std::filesystem::path& path, const TokenizedText& text) {
   BTC_CHECK(!text.ids.empty(), path.string(), ": no ids to write");

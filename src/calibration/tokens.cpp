@@ -53,10 +53,19 @@ struct KnownCount {
   bool add_bos;
   std::size_t ids;
 };
-constexpr std::array<KnownCount, 1> kKnownCounts = {{
-    // WikiText-2 raw test, joined; tokenizer of LLaMA-1 and LLaMA-2.
-    {"696cca6b65a171b0a358a4be6732cdfdf2dd6164a32e20fd70e3c13fc4dfae83",
-     "9e556afd44213b6bd1be2b850ebbbd98f5481437a8021afaf58ee7fb1818d347", true, 341469},
+// WikiText-2 raw test, joined.
+constexpr std::string_view kWikiTextTest =
+    "696cca6b65a171b0a358a4be6732cdfdf2dd6164a32e20fd70e3c13fc4dfae83";
+constexpr std::array<KnownCount, 3> kKnownCounts = {{
+    // LLaMA-1 and LLaMA-2: tokenizer.model
+    {kWikiTextTest, "9e556afd44213b6bd1be2b850ebbbd98f5481437a8021afaf58ee7fb1818d347", true,
+     341469},
+    // LLaMA-3: tokenizer.model
+    {kWikiTextTest, "82e9d31979e92ab929cd544440f129d9ecd797b69e327f80f17e1c50d5551b55", true,
+     289077},
+    // Qwen: qwen.tiktoken
+    {kWikiTextTest, "b2b1b8dfb5cc5f024bafc373121c6aba3f66f9a5a0269e243470a1de16a33186", false,
+     299078},
 }};
 
 }  // namespace

@@ -4,12 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/matrix.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 
@@ -42,6 +43,12 @@ TokenizedText tokenize_file(const Tokenizer& tokenizer, const std::filesystem::p
 /// How many ids a text of this SHA-256 must give with a tokenizer of this SHA-256, where that is
 /// known from independent implementations. @see docs/evaluation.md
 std::optional<std::size_t> expected_ids(const TokenizedText& text);
+
+/// Ids must be rows of a model's embedding, which may have more rows than the tokenizer has ids.
+/// @param origin begins the message
+/// @throws FormatError if there are none; InputError naming an id outside [0, vocab_size)
+void check_ids(std::span<const std::int32_t> ids, std::size_t vocab_size,
+               const std::string& origin);
 
 /// Schema btc.ppl: flat ids of a text under /text/ids.
 void write_token_file(const std::filesystem::path& path, const TokenizedText& text);

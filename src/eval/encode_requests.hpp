@@ -9,7 +9,7 @@
 #include "eval/special_ids.hpp"
 #include "eval/task_list.hpp"
 #include "eval/task_requests.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 

@@ -11,10 +11,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 10> kCompanions = {
-    "generation_config.json",  "tokenizer.model",   "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "added_tokens.json", "vocab.json",     "merges.txt",
-    "chat_template.jinja",     "chat_template.json"};
+constexpr std::array<const char*, 11> kCompanions = {
+    "generation_config.json",  "tokenizer.model",    "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json",  "vocab.json",     "merges.txt",
+    "chat_template.jinja",     "chat_template.json", "qwen.tiktoken"};
 
 }  // namespace
 

@@ -12,7 +12,7 @@
 #include "common/hash.hpp"
 #include "common/rng.hpp"
 #include "model/block_forward.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 
@@ -45,8 +45,11 @@ std::string sample_batch(const ModelSource& model, std::size_t first, std::size_
 }
 
 TokenizedText tokenize_source(const std::filesystem::path& model_path,
-                              const std::filesystem::path& text_path) {
-  return tokenize_file(*open_tokenizer(model_path), text_path, TextJoin::kAuto);
+                              const std::filesystem::path& text_path, std::size_t vocab_size) {
+  TokenizedText text = tokenize_file(*open_tokenizer(model_path), text_path, TextJoin::kAuto);
+  check_ids(text.ids, vocab_size,
+            concat(text_path.string(), " by the tokenizer of ", model_path.string()));
+  return text;
 }
 
 /// A token file that the user made. @throws InputError if it is damaged too: no retry mends it
@@ -75,7 +78,7 @@ EvaluationWindows windows_of_file(const PerplexityParams& params,
   result.protocol = "gptq";
   TokenizedText text;
   if (params.source == TokenSource::kText) {
-    text = tokenize_source(model_path, params.path);
+    text = tokenize_source(model_path, params.path, vocab_size);
   } else {
     TokenFile file = read_prepared(params.path, vocab_size);
     if (file.sequences) {
@@ -144,15 +147,19 @@ std::string source_content(TokenSource source, const std::filesystem::path& path
   }
   BTC_REQUIRE(InputError, std::filesystem::is_regular_file(path), "no such file: ", path.string());
   const std::string content = sha256_file(path);
-  return source == TokenSource::kIds ? content
-                                     : content + open_tokenizer(model_path)->file_sha256();
+  if (source == TokenSource::kIds) {
+    return content;
+  }
+  const auto tokenizer = open_tokenizer(model_path);
+  // Files beside the tokenizer decide about BOS; that a text has one needs no word.
+  return concat(content, tokenizer->file_sha256(), tokenizer->bos_id() ? "" : " without BOS");
 }
 
 Matrix<std::int32_t> read_calibration(const PipelineConfig& config, std::size_t vocab_size) {
   const CalibrationParams& calibration = config.calibration;
   TokenFile file;
   if (calibration.source == TokenSource::kText) {
-    file.text = tokenize_source(config.model_path, calibration.path);
+    file.text = tokenize_source(config.model_path, calibration.path, vocab_size);
   } else {
     file = read_prepared(calibration.path, vocab_size);
   }

@@ -6,7 +6,7 @@
 #include "commands.hpp"
 #include "common/error.hpp"
 #include "eval/prepare_requests.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 

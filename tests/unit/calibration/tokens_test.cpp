@@ -131,6 +131,19 @@ TEST_F(Tokens, AWrongCountForAKnownTextIsRefused) {
   }
 }
 
+TEST_F(Tokens, IdsMustBeRowsOfTheEmbedding) {
+  const std::vector<std::int32_t> ids = {0, 5, 2};
+  EXPECT_NO_THROW(check_ids(ids, 6, "text"));
+  EXPECT_NO_THROW(check_ids(ids, 1000, "text"));  // padded rows
+  EXPECT_THROW(check_ids({}, 6, "text"), FormatError);
+  try {
+    check_ids(ids, 5, "text");
+    FAIL() << "an id past the embedding was accepted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("text: id 5 at position 1, expected 0 to 4"));
+  }
+}
+
 TEST_F(Tokens, WindowsAreCutInOrderAndTheTailIsDropped) {
   const std::vector<std::int32_t> ids = {5, 6, 7, 8, 9, 10, 11};
   const Matrix<std::int32_t> windows = cut_windows(ids, 3);

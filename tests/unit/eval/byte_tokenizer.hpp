@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc::test {
 

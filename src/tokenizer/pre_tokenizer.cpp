@@ -1,0 +1,141 @@
+#include "tokenizer/pre_tokenizer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "tokenizer/normalizer.hpp"
+
+namespace btc {
+
+namespace {
+
+/// Each match joined to the range before it, unless that is a match, too.
+std::vector<TextRange> merge_with_previous(const std::vector<TextRange>& ranges) {
+  std::vector<TextRange> result;
+  bool previous_matched = false;
+  for (const TextRange& range : ranges) {
+    if (range.matched && !previous_matched && !result.empty()) {
+      result.back().end = range.end;
+    } else {
+      result.push_back(range);
+    }
+    previous_matched = range.matched;
+  }
+  return result;
+}
+
+/// Each match joined to the range behind it, unless that is a match, too.
+std::vector<TextRange> merge_with_next(const std::vector<TextRange>& ranges) {
+  std::vector<TextRange> result;
+  bool next_matched = false;
+  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
+    if (range->matched && !next_matched && !result.empty()) {
+      result.back().begin = range->begin;
+    } else {
+      result.push_back(*range);
+    }
+    next_matched = range->matched;
+  }
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+std::vector<TextRange> merge_rows(const std::vector<TextRange>& ranges) {
+  std::vector<TextRange> result;
+  for (const TextRange& range : ranges) {
+    if (!result.empty() && result.back().matched == range.matched) {
+      result.back().end = range.end;
+    } else {
+      result.push_back(range);
+    }
+  }
+  return result;
+}
+
+std::vector<TextRange> apply(SplitBehavior behavior, std::vector<TextRange> ranges) {
+  switch (behavior) {
+    case SplitBehavior::kRemoved:
+      std::erase_if(ranges, [](const TextRange& range) { return range.matched; });
+      return ranges;
+    case SplitBehavior::kIsolated:
+      return ranges;
+    case SplitBehavior::kMergedWithPrevious:
+      return merge_with_previous(ranges);
+    case SplitBehavior::kMergedWithNext:
+      return merge_with_next(ranges);
+    case SplitBehavior::kContiguous:
+      return merge_rows(ranges);
+  }
+  return ranges;
+}
+
+void cut(const Pattern& pattern, SplitBehavior behavior, bool invert, const Piece& piece,
+         std::vector<Piece>& pieces) {
+  std::vector<TextRange> ranges = pattern.split(piece.text);
+  if (invert) {
+    for (TextRange& range : ranges) {
+      range.matched = !range.matched;
+    }
+  }
+  for (const TextRange& range : apply(behavior, std::move(ranges))) {
+    pieces.push_back({piece.text.substr(range.begin, range.end - range.begin),
+                      piece.at_start && range.begin == 0});
+  }
+}
+
+}  // namespace
+
+PreTokenizeStep split_step(Pattern pattern, SplitBehavior behavior, bool invert) {
+  return [=, pattern = std::move(pattern)](Piece&& piece, std::vector<Piece>& pieces) {
+    cut(pattern, behavior, invert, piece, pieces);
+  };
+}
+
+PreTokenizeStep metaspace_step(std::string replacement, PrefixScheme scheme, bool split) {
+  const Pattern pattern = Pattern::literal(replacement);
+  return [=, replacement = std::move(replacement)](Piece&& piece, std::vector<Piece>& pieces) {
+    piece.text = replace_all(piece.text, " ", replacement);
+    const bool prefix =
+        scheme == PrefixScheme::kAlways || (scheme == PrefixScheme::kFirst && piece.at_start);
+    if (prefix && !piece.text.starts_with(replacement)) {
+      piece.text.insert(0, replacement);
+    }
+    if (split) {
+      cut(pattern, SplitBehavior::kMergedWithNext, false, piece, pieces);
+    } else {
+      pieces.push_back(std::move(piece));
+    }
+  };
+}
+
+PreTokenizeStep space_prefix_step() {
+  return [](Piece&& piece, std::vector<Piece>& pieces) {
+    if (!piece.text.starts_with(' ')) {
+      piece.text.insert(0, " ");
+    }
+    pieces.push_back(std::move(piece));
+  };
+}
+
+Pattern gpt2_pattern() {
+  return Pattern(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
+                 "byte-level pre-tokenizer");
+}
+
+std::vector<Piece> pre_tokenize(const std::vector<PreTokenizeStep>& steps, Piece text) {
+  std::vector<Piece> pieces;
+  if (!text.text.empty()) {
+    pieces.push_back(std::move(text));
+  }
+  for (const PreTokenizeStep& step : steps) {
+    std::vector<Piece> next;
+    next.reserve(pieces.size());
+    for (Piece& piece : pieces) {
+      step(std::move(piece), next);
+    }
+    pieces = std::move(next);
+  }
+  return pieces;
+}
+
+}  // namespace btc

@@ -1,0 +1,89 @@
+#include "tokenizer/unicode.hpp"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <memory>
+
+#include "common/error.hpp"
+#include "common/matrix.hpp"
+
+namespace btc {
+
+namespace {
+
+const utf8proc_uint8_t* as_bytes(std::string_view text) {
+  return reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+}  // namespace
+
+std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    utf8proc_int32_t code = 0;
+    const std::string_view rest = text.substr(at);
+    const auto length =
+        utf8proc_iterate(as_bytes(rest), narrow<std::ptrdiff_t>(rest.size()), &code);
+    if (length <= 0) {
+      return at;
+    }
+    at += static_cast<std::size_t>(length);
+  }
+  return std::nullopt;
+}
+
+void require_utf8(std::string_view text) {
+  const auto invalid = find_invalid_utf8(text);
+  BTC_REQUIRE(InputError, !invalid.has_value(), "text to tokenize: byte ", *invalid,
+              " is not valid UTF-8");
+}
+
+std::size_t utf8_length(char lead) {
+  const auto byte = static_cast<unsigned char>(lead);
+  return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+}
+
+char32_t first_code_point(std::string_view text) {
+  utf8proc_int32_t code = 0;
+  utf8proc_iterate(as_bytes(text), narrow<std::ptrdiff_t>(text.size()), &code);
+  return static_cast<char32_t>(code);
+}
+
+void append_utf8(char32_t code, std::string& text) {
+  std::array<utf8proc_uint8_t, 4> bytes{};
+  const auto length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(code), bytes.data());
+  text.append(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(length));
+}
+
+std::string to_nfc(std::string text) {
+  if (is_ascii(text)) {
+    return text;
+  }
+  utf8proc_uint8_t* raw = nullptr;
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  const auto length =
+      utf8proc_map(as_bytes(text), narrow<std::ptrdiff_t>(text.size()), &raw, options);
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> composed(raw, &std::free);
+  BTC_REQUIRE(InputError, length >= 0, "a text of ", text.size(),
+              " bytes cannot be normalized: ", utf8proc_errmsg(length));
+  return {reinterpret_cast<const char*>(composed.get()), static_cast<std::size_t>(length)};
+}
+
+bool is_white_space(char32_t code) {
+  if (code < 0x80) {
+    return code == ' ' || (code >= 0x09 && code <= 0x0d);
+  }
+  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
+  return code == 0x85 || category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL ||
+         category == UTF8PROC_CATEGORY_ZP;
+}
+
+}  // namespace btc

@@ -1,0 +1,25 @@
+#pragma once
+/// UTF-8 and canonical composition.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace btc {
+
+/// Position of the first byte that does not belong to valid UTF-8, or nullopt.
+std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+/// @throws InputError naming the first invalid byte
+void require_utf8(std::string_view text);
+/// Bytes of the character that starts with `lead`. @pre it starts a character of valid UTF-8
+std::size_t utf8_length(char lead);
+/// The code point at the start of valid UTF-8. @pre text is not empty
+char32_t first_code_point(std::string_view text);
+void append_utf8(char32_t code, std::string& text);
+/// Normalization form C of valid UTF-8.
+std::string to_nfc(std::string text);
+/// Unicode property White_Space.
+bool is_white_space(char32_t code);
+
+}  // namespace btc

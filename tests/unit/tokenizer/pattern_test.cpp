@@ -1,0 +1,91 @@
+#include "tokenizer/pattern.hpp"
+
+#include <gmock/gmock.h>
+
+#include "common/error.hpp"
+
+namespace btc {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// Ranges as text; what no match covers is in brackets.
+std::vector<std::string> split(const Pattern& pattern, std::string_view text) {
+  std::vector<std::string> pieces;
+  for (const TextRange& range : pattern.split(text)) {
+    const std::string piece(text.substr(range.begin, range.end - range.begin));
+    pieces.push_back(range.matched ? piece : "(" + piece + ")");
+  }
+  return pieces;
+}
+
+std::vector<std::string> split(std::string_view regex, std::string_view text) {
+  return split(Pattern(regex, "test"), text);
+}
+
+std::string refusal(std::string_view regex) {
+  try {
+    const Pattern pattern(regex, "here");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Pattern, RangesCoverTheText) {
+  EXPECT_THAT(split("[0-9]+", "ab12c3"), ElementsAre("(ab)", "12", "(c)", "3"));
+  EXPECT_THAT(split("[0-9]+", "abc"), ElementsAre("(abc)"));
+  EXPECT_THAT(split("[0-9]+", ""), ElementsAre());
+  EXPECT_THAT(split("x*", "\xC3\xA9xx"), ElementsAre("(\xC3\xA9)", "xx"));  // empty matches
+}
+
+TEST(Pattern, ALiteralIsNoExpression) {
+  EXPECT_THAT(split(Pattern::literal("a.c"), "abca.c"), ElementsAre("(abc)", "a.c"));
+}
+
+TEST(Pattern, ClassesAreThoseOfUnicode) {
+  EXPECT_THAT(split(R"(\p{L}+|\p{N})", "\xC3\xA9t\xC3\xA9\xC2\xBD"),
+              ElementsAre("\xC3\xA9t\xC3\xA9", "\xC2\xBD"));
+  EXPECT_THAT(split(R"((?i:'S))", "'s'\xC5\xBF"), ElementsAre("'s", "'\xC5\xBF"));  // long s
+}
+
+TEST(Pattern, MongolianVowelSeparatorIsNoWhiteSpace) {
+  EXPECT_THAT(split(R"(\s+)", " \xE1\xA0\x8E\xE3\x80\x80"),
+              ElementsAre(" ", "(\xE1\xA0\x8E)", "\xE3\x80\x80"));
+  EXPECT_THAT(split(R"([\sx]+)", " \xE1\xA0\x8Ex"), ElementsAre(" ", "(\xE1\xA0\x8E)", "x"));
+  EXPECT_THAT(split(R"(\S+)", " \xE1\xA0\x8E"), ElementsAre("( )", "\xE1\xA0\x8E"));
+}
+
+TEST(Pattern, WordCharactersIncludeMarks) {
+  EXPECT_THAT(split(R"(\w+)", "e\xCC\x81-_1"), ElementsAre("e\xCC\x81", "(-)", "_1"));
+}
+
+TEST(Pattern, DollarStandsAtLines) {
+  EXPECT_THAT(split(R"(\s+$)", "a \nb "), ElementsAre("(a)", " ", "(\nb)", " "));
+}
+
+TEST(Pattern, WhatWouldMeanSomethingElseIsRefused) {
+  EXPECT_THAT(refusal(R"(\h)"), HasSubstr("here: regular expression: the escape \\h"));
+  EXPECT_THAT(refusal(R"(\bx)"), HasSubstr("the escape \\b"));
+  EXPECT_THAT(refusal(R"([^\S])"), HasSubstr("the escape \\S within a set"));
+  EXPECT_THAT(refusal(R"([a-z&&[^b]])"), HasSubstr("'&&' within a set"));
+  EXPECT_THAT(refusal(R"([a[bc]])"), HasSubstr("'[' within a set"));
+  EXPECT_THAT(refusal(R"([]a])"), HasSubstr("']' right behind '['"));
+  EXPECT_THAT(refusal("a\\"), HasSubstr("ends with a backslash"));
+  EXPECT_THAT(refusal("(a"), HasSubstr("missing closing parenthesis at byte 2 of (a"));
+  EXPECT_THAT(refusal("[^\\[\\]\\u00e9]"), "accepted");
+}
+
+TEST(Pattern, LongRunsOfOneKindAreMatched) {
+  constexpr std::size_t kBytes = 4'000'000;
+  const std::string_view regex =
+      R"([^\r\n\p{L}\p{N}]?\p{L}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  for (const char c : {' ', 'a', '-', '\n'}) {
+    EXPECT_EQ(split(regex, std::string(kBytes, c)).size(), 1U) << "of " << c;
+  }
+  EXPECT_EQ(split(regex, std::string(kBytes, ' ') + "a").size(), 2U);
+}
+
+}  // namespace
+}  // namespace btc
