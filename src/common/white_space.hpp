@@ -1,6 +1,6 @@
 #pragma once
-/// White space as Python's `str.isspace` has it, in UTF-8 text. Protocols that were first written in
-/// Python strip and split at exactly these characters.
+/// White space as Python's `str.isspace` has it, in UTF-8 text. Protocols that were first written
+/// in Python strip and split at exactly these characters.
 
 #include <cstddef>
 #include <string_view>

@@ -29,8 +29,9 @@ std::string without_tags(std::string_view text) {
 
 /// Of the data set: context in two parts, texts as they were collected.
 Document from_raw_row(const JsonRow& row) {
-  const std::string context =
-      row.text("activity_label") + ": " + row.text("ctx_a") + " " + capitalize(row.text("ctx_b"));
+  std::string context = row.text("activity_label") + ": ";
+  context += row.text("ctx_a") + " ";
+  context += capitalize(row.text("ctx_b"));
   std::vector<std::string> endings = row.texts("endings", 2);
   for (std::string& ending : endings) {
     ending = hellaswag_text(ending);
@@ -41,8 +42,8 @@ Document from_raw_row(const JsonRow& row) {
 /// With context and endings made already; such copies lost the white space at the edges.
 Document from_query_row(const JsonRow& row) {
   const std::vector<std::string> endings = row.texts("endings", 2);
-  Document document =
-      choices_document(row.filled_text("query"), endings, row.index("label", endings.size()));
+  const std::string query = row.filled_text("query");
+  Document document = choices_document(query, endings, row.index("label", endings.size()));
   document.note = "hellaswag: rebuilt text";
   return document;
 }
