@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from btc_llm import PackedModel
+from btc_llm.packed_model import LINEAR_FIELDS
 from btc_llm.safetensors_file import SafetensorsFile
 from packing import CASES
 
@@ -41,3 +42,23 @@ def test_every_tensor(packed_models, case):
         else:
             np.testing.assert_array_equal(values, expected[name], err_msg=name)
             assert values.tobytes() == expected[name].tobytes(), name  # also the sign of 0
+
+
+def test_the_cases_have_every_way_to_decode(packed_models):
+    formats, fields = [], set()
+    for case in CASES:
+        model = PackedModel(packed_models(case.name)[0])
+        formats.append(model.format)
+        for block in range(model.blocks):
+            fields |= {name.rpartition(".")[2] for name in model._shard(block).tensors}
+    assert LINEAR_FIELDS <= fields
+    for attribute, values in {
+            "codec": {"none", "codebook", "linear_20_16", "uniform"},
+            "scope": {"", "linear", "block", "model", "block_group"},
+            "index_coding": {"", "fixed", "radix"}, "groups": {1, 2, 3, 4},
+            "level_bits": {0, 2, 3, 4}, "masked": {False, True}, "mean": {False, True},
+            "rice_group_map": {False, True}, "int8_scales": {False, True},
+            "column_scale": {False, True}, "group_column_scale": {False, True},
+            "group_ratio": {False, True}, "column_mean": {False, True}, "salient": {False, True},
+            "salient_groups": {1, 2, 3}, "transform": {False, True}}.items():
+        assert values <= {getattr(packed, attribute) for packed in formats}, attribute

@@ -163,6 +163,13 @@ TEST_P(Dequantized, ExportHasThePackedPerplexity) {
 INSTANTIATE_TEST_SUITE_P(Settings, Dequantized, ::testing::ValuesIn(cases()),
                          [](const auto& given) { return given.param.name; });
 
+TEST(Export, RefusesAFormatThatItDoesNotWrite) {
+  const ProcessResult result =
+      run_process({program("btc"), "export", "--model", "m", "--out", "o", "--format", "gguf"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.text(), HasSubstr("--format: gguf not in {hf}"));
+}
+
 TEST(Perplexity, DoesNotDependOnTheNumberOfRanks) {
   const ToyBench bench("perplexity", {.family = "qwen3", .heads = 3, .kv_heads = 1});
   std::vector<std::map<std::string, double>> values;

@@ -41,8 +41,8 @@ void write_logits(const std::string& model, const std::string& out,
   const Matrix<float> logits = logits_of(*PackedModel::open(model), ids);
   const std::vector<std::int64_t> shape = {narrow<std::int64_t>(logits.rows()),
                                            narrow<std::int64_t>(logits.cols())};
-  write_safetensors(out, {{"logits", DType::kF32, shape, std::as_bytes(std::span(logits.values()))}},
-                    {});
+  write_safetensors(
+      out, {{"logits", DType::kF32, shape, std::as_bytes(std::span(logits.values()))}}, {});
 }
 
 }  // namespace
