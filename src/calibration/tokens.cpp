@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "calibration/c4_text.hpp"
 #include "common/error.hpp"
 #include "common/hash.hpp"
 #include "common/rng.hpp"
@@ -100,12 +101,20 @@ TokenizedText tokenize_file(const Tokenizer& tokenizer, const std::filesystem::p
                             TextJoin join) {
   const std::string raw = read_text_file(path);
   BTC_REQUIRE(InputError, !raw.empty(), path.string(), ": the text is empty");
-  const bool wikitext =
-      join == TextJoin::kWikitext || (join == TextJoin::kAuto && looks_like_wikitext(raw));
+  if (join == TextJoin::kAuto) {
+    join = looks_like_wikitext(raw) ? TextJoin::kWikitext : TextJoin::kVerbatim;
+  }
   TokenizedText result;
-  result.join = wikitext ? "wikitext" : "verbatim";
+  result.join = kTextJoinNames.at(static_cast<std::size_t>(join));
   result.rows = count_lines(raw);
-  const std::string text = wikitext ? join_wikitext(raw) : raw;
+  std::string text;
+  if (join == TextJoin::kC4) {
+    C4Text c4 = join_c4(raw, path.string());
+    text = std::move(c4.text);
+    result.rows = c4.rows;
+  } else {
+    text = join == TextJoin::kWikitext ? join_wikitext(raw) : raw;
+  }
   result.text_bytes = text.size();
   result.text_sha256 = sha256_hex(text);
   result.tokenizer_sha256 = tokenizer.file_sha256();

@@ -9,21 +9,18 @@
 #include <string_view>
 #include <vector>
 
+#include "calibration/text_join.hpp"
 #include "common/matrix.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 
-/// How the lines of a text become one string. `auto`: wikitext if the text looks like a WikiText
-/// raw file (a ` = Title = ` line among its first lines), else verbatim.
-enum class TextJoin { kAuto, kWikitext, kVerbatim };
-
 /// A tokenized text. @see docs/file_formats.md, schema btc.ppl
 struct TokenizedText {
   std::vector<std::int32_t> ids;
   bool add_bos = false;  ///< ids[0] is BOS
-  std::string join;      ///< `wikitext` or `verbatim`
-  std::size_t rows = 0;  ///< lines of the file
+  std::string join;      ///< `wikitext`, `verbatim` or `c4`
+  std::size_t rows = 0;  ///< lines of the file; documents of a C4 file
   std::size_t text_bytes = 0;
   std::string text_sha256;  ///< of the joined text
   std::string tokenizer_sha256;

@@ -106,11 +106,14 @@ void add_prepare(CLI::App& app) {
   command->add_option("--out", options->out, "token file to write")->required();
   const std::map<std::string, TextJoin> joins = {{"auto", TextJoin::kAuto},
                                                  {"wikitext", TextJoin::kWikitext},
-                                                 {"verbatim", TextJoin::kVerbatim}};
+                                                 {"verbatim", TextJoin::kVerbatim},
+                                                 {"c4", TextJoin::kC4}};
   command
-      ->add_option("--join", options->join,
-                   "how lines become one text: auto (wikitext if it looks like a WikiText file), "
-                   "wikitext (rows joined by blank lines), verbatim")
+      ->add_option(
+          "--join", options->join,
+          "how lines become one text: auto (wikitext if it looks like a WikiText file), "
+          "wikitext (rows joined by blank lines), verbatim, c4 (the texts of JSON rows, joined "
+          "by a space)")
       ->transform(CLI::CheckedTransformer(joins));
   add_task_options(*command, *options);
   command->callback([options] { prepare(*options); });
