@@ -1,0 +1,58 @@
+#pragma once
+/// What the fuzz targets share: bytes as a file, and the only way in which a reader may refuse
+/// them.
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/error.hpp"
+
+namespace btc::fuzz {
+
+inline std::string_view as_text(const std::uint8_t* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+/// A file in memory with these bytes; gone with the object.
+class InputFile {
+ public:
+  InputFile(const std::uint8_t* data, std::size_t size) : descriptor_(::memfd_create("fuzz", 0)) {
+    while (size > 0) {
+      const ssize_t written = ::write(descriptor_, data, size);
+      BTC_CHECK(written > 0, "a file in memory cannot be written");
+      data += written;
+      size -= static_cast<std::size_t>(written);
+    }
+  }
+  ~InputFile() { ::close(descriptor_); }
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+  [[nodiscard]] std::filesystem::path path() const {
+    return "/proc/self/fd/" + std::to_string(descriptor_);
+  }
+
+ private:
+  int descriptor_;
+};
+
+/// Runs a reader. It may refuse its input by an `Error` with a text; whatever else it throws ends
+/// the program, which is a finding.
+template <typename Read>
+void read_or_refuse(Read&& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).empty()) {
+      __builtin_trap();
+    }
+  }
+}
+
+}  // namespace btc::fuzz
