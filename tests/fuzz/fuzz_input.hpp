@@ -42,16 +42,22 @@ class InputFile {
   int descriptor_;
 };
 
-/// Runs a reader. It may refuse its input by an `Error` with a text; whatever else it throws ends
-/// the program, which is a finding.
+/// Runs a reader. It may refuse its input by an error that is meant for files and names what is
+/// wrong; whatever else it throws ends the program, which is a finding.
 template <typename Read>
 void read_or_refuse(Read&& read) {
+  std::string reason = "none";
   try {
     read();
-  } catch (const Error& error) {
-    if (std::string_view(error.what()).empty()) {
-      __builtin_trap();
-    }
+  } catch (const UserError& error) {
+    reason = error.what();
+  } catch (const FormatError& error) {
+    reason = error.what();
+  } catch (const IoError& error) {
+    reason = error.what();
+  }
+  if (reason.empty()) {
+    __builtin_trap();
   }
 }
 

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "calibration/tokens.hpp"
+#include "eval/request_file.hpp"
 #include "packed_formats.hpp"
 #include "support/scratch.hpp"
 #include "unit/pack/random_block.hpp"
@@ -53,6 +54,25 @@ void write_token_files(const fs::path& directory) {
   write_token_file(directory / "text.h5", text);
 }
 
+void write_request_file(const fs::path& path) {
+  TaskRequests task{
+      .metrics = {Metric::kAcc}, .split = "test", .request_sha256 = std::string(64, 'd')};
+  task.requests = {.task = "piqa",
+                   .tokens = {1, 2, 3, 1, 2, 4, 5},
+                   .offset = {0, 3, 7},
+                   .ctx_len = {2, 2},
+                   .doc_start = {0, 2},
+                   .gold = {1},
+                   .char_len = {3, 1},
+                   .byte_len = {3, 1}};
+  write_requests(path, {.tasks = {task},
+                        .tokenizer_sha256 = std::string(64, 'a'),
+                        .vocab_size = 1000,
+                        .bos_id = 1,
+                        .max_length = 8,
+                        .made_by = "native"});
+}
+
 }  // namespace
 }  // namespace btc::fuzz
 
@@ -63,10 +83,12 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path out = argv[1];
   const btc::test::Scratch scratch("seeds");
-  std::filesystem::create_directories(out / "packed_block_fuzz");
-  std::filesystem::create_directories(out / "safetensors_fuzz");
-  std::filesystem::create_directories(out / "token_file_fuzz");
+  for (const char* name :
+       {"packed_block_fuzz", "safetensors_fuzz", "token_file_fuzz", "requests_fuzz"}) {
+    std::filesystem::create_directories(out / name);
+  }
   btc::fuzz::write_packed_blocks(out / "packed_block_fuzz", scratch.path());
   btc::fuzz::write_tensors(out / "safetensors_fuzz/small.safetensors");
   btc::fuzz::write_token_files(out / "token_file_fuzz");
+  btc::fuzz::write_request_file(out / "requests_fuzz/piqa.h5");
 }

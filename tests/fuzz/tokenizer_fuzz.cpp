@@ -1,0 +1,35 @@
+/// A byte that chooses the kind of file, then the file: refused, or a tokenizer that encodes and
+/// decodes.
+
+#include <array>
+
+#include "fuzz_input.hpp"
+#include "support/scratch.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace btc::fuzz {
+namespace {
+
+constexpr std::array<const char*, 3> kNames = {"tokenizer.json", "tokenizer.model",
+                                               "qwen.tiktoken"};
+
+void use(const Tokenizer& tokenizer) {
+  for (const std::string_view text : {"It's 12345 words,\n\n  caf\u00e9 \U0001F600", "ab", ""}) {
+    read_or_refuse([&] { static_cast<void>(tokenizer.decode(tokenizer.encode_prompt(text))); });
+  }
+}
+
+}  // namespace
+}  // namespace btc::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) {
+    return 0;
+  }
+  static const btc::test::Scratch directory("fuzz-tokenizer");
+  const auto file = directory.path() / btc::fuzz::kNames[data[0] % btc::fuzz::kNames.size()];
+  btc::test::write_bytes(file, btc::fuzz::as_text(data + 1, size - 1));
+  btc::fuzz::read_or_refuse([&] { btc::fuzz::use(*btc::open_tokenizer(directory.path())); });
+  std::filesystem::remove(file);
+  return 0;
+}
