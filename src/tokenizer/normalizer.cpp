@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "tokenizer/unicode.hpp"
-
 namespace btc {
 
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
@@ -20,8 +18,8 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
   return result;
 }
 
-NormalizeStep nfc_step() {
-  return [](std::string text) { return to_nfc(std::move(text)); };
+NormalizeStep normal_form_step(NormalForm form) {
+  return [form](std::string text) { return to_normal_form(std::move(text), form); };
 }
 
 NormalizeStep prepend_step(std::string prefix) {

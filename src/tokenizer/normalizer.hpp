@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/unicode.hpp"
+
 namespace btc {
 
 using NormalizeStep = std::function<std::string(std::string)>;
@@ -13,7 +15,7 @@ using NormalizeStep = std::function<std::string(std::string)>;
 /// `text` with every `from` replaced, from left to right. @pre from is not empty
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to);
 
-NormalizeStep nfc_step();
+NormalizeStep normal_form_step(NormalForm form);
 /// `prefix` in front of a text that is not empty.
 NormalizeStep prepend_step(std::string prefix);
 NormalizeStep replace_step(std::string from, std::string to);

@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "common/error.hpp"
 #include "tokenizer/pattern.hpp"
 
@@ -37,22 +39,29 @@ class Translator {
   void open_set() {
     in_set_ = regex_[at_] == '[';
     copy(1);
-    if (!in_set_) {
-      return;
-    }
-    if (regex_.substr(at_).starts_with('^')) {
+    if (in_set_ && regex_.substr(at_).starts_with('^')) {
       copy(1);
     }
-    BTC_REQUIRE(InputError, !regex_.substr(at_).starts_with(']'),
+    depth_ = 1;
+    BTC_REQUIRE(InputError, !in_set_ || !regex_.substr(at_).starts_with(']'),
                 "']' right behind '[' is not supported");
   }
 
+  /// A set within a set adds to it, so its brackets can be left out.
   void set_character() {
     const std::string_view rest = regex_.substr(at_);
-    BTC_REQUIRE(InputError, !rest.starts_with('['), "'[' within a set is not supported");
     BTC_REQUIRE(InputError, !rest.starts_with("&&"), "'&&' within a set is not supported");
-    in_set_ = rest.front() != ']';
-    copy(1);
+    if (rest.starts_with('[')) {
+      BTC_REQUIRE(InputError, rest.size() > 1 && !std::strchr("^:]", rest[1]), "'",
+                  rest.substr(0, 2), "' within a set is not supported");
+      ++depth_;
+      ++at_;
+    } else if (rest.starts_with(']') && --depth_ > 0) {
+      ++at_;
+    } else {
+      in_set_ = depth_ > 0;
+      copy(1);
+    }
   }
 
   void escape() {
@@ -86,6 +95,7 @@ class Translator {
   std::string_view regex_;
   std::size_t at_ = 0;
   bool in_set_ = false;
+  int depth_ = 0;  ///< sets that are open
   std::string result_;
 };
 

@@ -35,8 +35,7 @@ enum class PrefixScheme { kAlways, kFirst, kNever };
 /// each replacement if `split`.
 PreTokenizeStep metaspace_step(std::string replacement, PrefixScheme scheme, bool split);
 
-/// A space in front of pieces that start with none, if `prefix`. Bytes stay bytes: `Bpe` with
-/// `byte_symbols` follows.
+/// A space in front of pieces that start with none.
 PreTokenizeStep space_prefix_step();
 /// GPT-2's pattern.
 Pattern gpt2_pattern();

@@ -194,7 +194,7 @@ std::unique_ptr<Tokenizer> open_rank_tokenizer(const fs::path& file, const RankF
   parts.rules.byte_symbols = true;
   parts.added_tokens = special_tokens(family, settings);
   if (family.nfc) {
-    parts.normalizers.push_back(nfc_step());
+    parts.normalizers.push_back(normal_form_step(NormalForm::kC));
   }
   parts.pre_tokenizers.push_back(covering_step(Pattern(family.pattern, family.name)));
   parts.usual_bos = id_among(parts.added_tokens, family.bos);

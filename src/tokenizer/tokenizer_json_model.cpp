@@ -124,7 +124,8 @@ void read_bpe_model(const JsonNode& node, bool byte_level, TokenizerParts& parts
   rules.whole_pieces = node.flag_or("ignore_merges", false);
   rules.byte_symbols = byte_level;
   rules.fuse_unknown = node.flag_or("fuse_unk", false);
-  if (const auto unknown = node.find("unk_token")) {
+  // The empty text is no token.
+  if (const auto unknown = node.find("unk_token"); unknown && !unknown->text().empty()) {
     rules.unknown = id_in(ids, unknown->text(), *unknown);
   }
   if (node.flag_or("byte_fallback", false)) {

@@ -104,6 +104,10 @@ void add_pre_tokenizer(const JsonNode& node, PreTokenizer& result) {
 }
 
 void add_normalizer(const JsonNode& node, std::vector<NormalizeStep>& steps) {
+  const std::map<std::string_view, NormalForm> forms = {{"NFC", NormalForm::kC},
+                                                        {"NFD", NormalForm::kD},
+                                                        {"NFKC", NormalForm::kKC},
+                                                        {"NFKD", NormalForm::kKD}};
   const std::string& type = node.at("type").text();
   if (type == "Sequence") {
     node.require_only({"type", "normalizers"});
@@ -111,9 +115,9 @@ void add_normalizer(const JsonNode& node, std::vector<NormalizeStep>& steps) {
     for (std::size_t i = 0; i < list.size(); ++i) {
       add_normalizer(list.element(i), steps);
     }
-  } else if (type == "NFC") {
+  } else if (const auto form = forms.find(type); form != forms.end()) {
     node.require_only({"type"});
-    steps.push_back(nfc_step());
+    steps.push_back(normal_form_step(form->second));
   } else if (type == "Prepend") {
     node.require_only({"type", "prepend"});
     steps.push_back(prepend_step(node.at("prepend").some_text()));

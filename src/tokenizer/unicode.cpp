@@ -63,18 +63,22 @@ void append_utf8(char32_t code, std::string& text) {
   text.append(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(length));
 }
 
-std::string to_nfc(std::string text) {
+std::string to_normal_form(std::string text, NormalForm form) {
   if (is_ascii(text)) {
     return text;
   }
   utf8proc_uint8_t* raw = nullptr;
-  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  const bool composed_form = form == NormalForm::kC || form == NormalForm::kKC;
+  const bool compatible = form == NormalForm::kKC || form == NormalForm::kKD;
+  const auto options = static_cast<utf8proc_option_t>(
+      UTF8PROC_STABLE | (composed_form ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+      (compatible ? UTF8PROC_COMPAT : 0));
   const auto length =
       utf8proc_map(as_bytes(text), narrow<std::ptrdiff_t>(text.size()), &raw, options);
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> composed(raw, &std::free);
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> result(raw, &std::free);
   BTC_REQUIRE(InputError, length >= 0, "a text of ", text.size(),
               " bytes cannot be normalized: ", utf8proc_errmsg(length));
-  return {reinterpret_cast<const char*>(composed.get()), static_cast<std::size_t>(length)};
+  return {reinterpret_cast<const char*>(result.get()), static_cast<std::size_t>(length)};
 }
 
 bool is_white_space(char32_t code) {

@@ -17,8 +17,9 @@ std::size_t utf8_length(char lead);
 /// The code point at the start of valid UTF-8. @pre text is not empty
 char32_t first_code_point(std::string_view text);
 void append_utf8(char32_t code, std::string& text);
-/// Normalization form C of valid UTF-8.
-std::string to_nfc(std::string text);
+enum class NormalForm { kC, kD, kKC, kKD };
+/// A normalization form of valid UTF-8.
+std::string to_normal_form(std::string text, NormalForm form);
 /// Unicode property White_Space.
 bool is_white_space(char32_t code);
 

@@ -61,6 +61,12 @@ TEST(Pattern, WordCharactersIncludeMarks) {
   EXPECT_THAT(split(R"(\w+)", "e\xCC\x81-_1"), ElementsAre("e\xCC\x81", "(-)", "_1"));
 }
 
+TEST(Pattern, ASetWithinASetAddsToIt) {
+  EXPECT_THAT(split(R"([^(\s|[.,!])]+)", "ab.c|d (e"),
+              ElementsAre("ab", "(.)", "c", "(|)", "d", "( ()", "e"));
+  EXPECT_EQ(to_pcre2(R"([a[b-c]d]e)"), "[ab-cd]e");
+}
+
 TEST(Pattern, DollarStandsAtLines) {
   EXPECT_THAT(split(R"(\s+$)", "a \nb "), ElementsAre("(a)", " ", "(\nb)", " "));
 }
@@ -70,7 +76,7 @@ TEST(Pattern, WhatWouldMeanSomethingElseIsRefused) {
   EXPECT_THAT(refusal(R"(\bx)"), HasSubstr("the escape \\b"));
   EXPECT_THAT(refusal(R"([^\S])"), HasSubstr("the escape \\S within a set"));
   EXPECT_THAT(refusal(R"([a-z&&[^b]])"), HasSubstr("'&&' within a set"));
-  EXPECT_THAT(refusal(R"([a[bc]])"), HasSubstr("'[' within a set"));
+  EXPECT_THAT(refusal(R"([a[^bc]])"), HasSubstr("'[^' within a set"));
   EXPECT_THAT(refusal(R"([]a])"), HasSubstr("']' right behind '['"));
   EXPECT_THAT(refusal("a\\"), HasSubstr("ends with a backslash"));
   EXPECT_THAT(refusal("(a"), HasSubstr("missing closing parenthesis at byte 2 of (a"));
