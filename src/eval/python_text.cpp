@@ -6,46 +6,11 @@
 
 #include "common/error.hpp"
 #include "common/white_space.hpp"
+#include "tokenizer/unicode.hpp"
 
 namespace btc {
 
 namespace {
-
-/// Bytes of the character that begins with `lead`. @pre valid UTF-8
-std::size_t length_of(char lead) {
-  const auto byte = static_cast<unsigned char>(lead);
-  return byte < 0x80U ? 1 : byte < 0xe0U ? 2 : byte < 0xf0U ? 3 : 4;
-}
-
-char32_t decode(std::string_view character) {
-  constexpr unsigned char kLeadBits[] = {0x7f, 0x1f, 0x0f, 0x07};
-  char32_t code = static_cast<unsigned char>(character[0]) & kLeadBits[character.size() - 1];
-  for (const char c : character.substr(1)) {
-    code = (code << 6U) | (static_cast<unsigned char>(c) & 0x3fU);
-  }
-  return code;
-}
-
-void append(std::string& text, char32_t code) {
-  const auto tail = [&](unsigned shift) {
-    text += static_cast<char>(0x80U | ((code >> shift) & 0x3fU));
-  };
-  if (code < 0x80) {
-    text += static_cast<char>(code);
-  } else if (code < 0x800) {
-    text += static_cast<char>(0xc0U | (code >> 6U));
-    tail(0);
-  } else if (code < 0x10000) {
-    text += static_cast<char>(0xe0U | (code >> 12U));
-    tail(6);
-    tail(0);
-  } else {
-    text += static_cast<char>(0xf0U | (code >> 18U));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
 
 /// The case maps of Unicode, independent of the locale of the process.
 class CaseMaps {
@@ -79,27 +44,14 @@ std::size_t code_points(std::string_view text) {
   return count;
 }
 
-std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
-  std::string result;
-  result.reserve(text.size());
-  for (std::size_t found = text.find(from); found != std::string_view::npos;
-       found = text.find(from)) {
-    result += text.substr(0, found);
-    result += to;
-    text.remove_prefix(found + from.size());
-  }
-  return result += text;
-}
-
 std::string capitalize(std::string_view text) {
   const CaseMaps maps;
   std::string result;
   result.reserve(text.size());
   for (bool first = true; !text.empty(); first = false) {
-    const std::string_view character = text.substr(0, length_of(text[0]));
-    text.remove_prefix(character.size());
-    const char32_t code = decode(character);
-    append(result, first ? maps.title(code) : maps.lower(code));
+    const char32_t code = first_code_point(text);
+    text.remove_prefix(utf8_length(text[0]));
+    append_utf8(first ? maps.title(code) : maps.lower(code), result);
   }
   return result;
 }

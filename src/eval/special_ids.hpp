@@ -16,10 +16,9 @@ struct SpecialIds {
   std::optional<std::int32_t> prefix{};  ///< what an empty context becomes: BOS, else EOS
 };
 
-/// From the tokenizer and, where it adds no BOS itself, the files of its directory: BOS is
-/// `bos_token_id` of config.json unless tokenizer_config.json states no `bos_token`, EOS is
-/// `eos_token_id` (the first, if there are several).
-/// @throws InputError for a file that is not a JSON object, or a field of another type
+/// From the tokenizer and tokenizer_config.json beside it: BOS is the one that the tokenizer adds,
+/// else `bos_token`; EOS is `eos_token`, else the first id that ends a generated text.
+/// @throws InputError as `read_tokenizer_settings`
 SpecialIds read_special_ids(const Tokenizer& tokenizer, const std::filesystem::path& directory);
 
 /// The id to put in front of every text, or nullopt.

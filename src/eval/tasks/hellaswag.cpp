@@ -4,6 +4,7 @@
 #include "eval/python_text.hpp"
 #include "eval/tasks/hellaswag.hpp"
 #include "eval/tasks/task.hpp"
+#include "tokenizer/normalizer.hpp"
 
 namespace btc {
 

@@ -8,6 +8,7 @@
 #include "common/white_space.hpp"
 #include "eval/python_text.hpp"
 #include "eval/tasks/task.hpp"
+#include "tokenizer/normalizer.hpp"
 
 namespace btc {
 

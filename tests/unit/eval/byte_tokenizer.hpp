@@ -39,11 +39,19 @@ class ByteTokenizer final : public Tokenizer {
   [[nodiscard]] std::optional<std::int32_t> bos_id() const override {
     return adds_bos_ ? std::optional(kBos) : std::nullopt;
   }
+  [[nodiscard]] std::vector<std::int32_t> eos_ids() const override { return eos_ids_; }
+  [[nodiscard]] std::optional<std::int32_t> id_of(std::string_view token) const override {
+    return token == "<s>"    ? std::optional(kBos)
+           : token == "</s>" ? std::optional(kEos)
+                             : std::nullopt;
+  }
+  void set_eos_ids(std::vector<std::int32_t> ids) { eos_ids_ = std::move(ids); }
   [[nodiscard]] const std::string& file_sha256() const override { return sha256_; }
 
  private:
   bool adds_bos_;
   std::string pair_;
+  std::vector<std::int32_t> eos_ids_;
   std::string sha256_ = std::string(64, 'c');
 };
 

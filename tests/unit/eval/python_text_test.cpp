@@ -19,13 +19,6 @@ TEST(PythonText, CodePointsAreNotBytes) {
   EXPECT_EQ(code_points("e\xCC\x81"), 2U);  // a letter and its combining accent
 }
 
-TEST(PythonText, ReplacementsGoOnceFromTheLeft) {
-  EXPECT_EQ(replace_all("aaaa", "aa", "a"), "aa");
-  EXPECT_EQ(replace_all("a    b", "  ", " "), "a  b");
-  EXPECT_EQ(replace_all("", "x", "y"), "");
-  EXPECT_EQ(replace_all("xx", "x", ""), "");
-}
-
 TEST(PythonText, CapitalizeRaisesTheFirstAndLowersTheRest) {
   EXPECT_EQ(capitalize("hELLO wORLD"), "Hello world");
   EXPECT_EQ(capitalize(" A"), " a");
