@@ -106,6 +106,7 @@ class PackedModel:
         """Compares every file with its SHA-256, also without `verify`. Raises FormatError."""
         for file in self._files.values():
             check_hash(self.directory, file)
+        self._verified.update(self._files)
 
     def _shard_name(self, shard: int) -> str:
         return f"model-{shard + 1:05}-of-{self.blocks + 1:05}.safetensors"

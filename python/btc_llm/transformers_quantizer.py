@@ -57,6 +57,7 @@ class BtcQuantizer(HfQuantizer):
 
     def _process_model_before_weight_loading(self, model, checkpoint_files=None, **kwargs):
         self._packed = PackedModel(_directory_of(model, checkpoint_files))
+        self._packed.check()  # all files: transformers reads them next
         # Tensors of the format are no parameters, and the weights of Linears are in no file.
         fields = "|".join(sorted(LINEAR_FIELDS))
         ours = [rf"\.({fields})$", r"\.btc\."]

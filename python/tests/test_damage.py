@@ -177,7 +177,7 @@ def test_damaged_values_name_tensor_and_byte(model):
             ("salient_columns", 0, bytes(4), "no column is set"),
             ("indices", 0, b"\xff\xff", "expected < ")):
         begin = put(model, f"{Q}.{field}", place, data)
-        refused(model, f"{SHARD}: {Q}.{field}, byte {begin + place}: ", text)
+        refused(model, f"{SHARD}: {Q}.{field}, byte {begin}: ", text)
         (model / SHARD).write_bytes(shard)
 
 

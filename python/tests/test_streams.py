@@ -58,7 +58,7 @@ def test_levels_as_documented():
 
 
 @pytest.mark.parametrize("text, groups, entries", [
-    ("c8", 3, [2, 0, 1, 1, 2]), ("9301", 4, [3, 0, 2 - 1, 2, 1])])
+    ("c8", 3, [2, 0, 1, 1, 2]), ("9301", 4, [3, 0, 1, 2, 1])])
 def test_group_maps_as_documented(text, groups, entries):
     found = decode_group_map(raw(text).reshape(1, -1), len(entries), groups)
     assert found.tolist() == [entries]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import btc_llm
-from packing import GOLDEN
 from test_equal_to_export import dense_tensors
 
 torch = pytest.importorskip("torch")
@@ -108,12 +107,13 @@ class TestFromPretrained:
     def test_damage_is_an_error_of_the_format(self, packed_models, tmp_path):
         packed, _ = packed_models("random_transform")
         model = shutil.copytree(packed, tmp_path / "model")
-        path = model / "model-00002-of-00003.safetensors"
-        content = bytearray(path.read_bytes())
-        content[-1] ^= 1
-        path.write_bytes(content)
-        with pytest.raises(btc_llm.FormatError, match="SHA-256 is"):
-            self.load(model)
+        for name in ("model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"):
+            path = model / name  # a block; embedding and norm
+            content = path.read_bytes()
+            path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+            with pytest.raises(btc_llm.FormatError, match=f"{name}: SHA-256 is"):
+                self.load(model)
+            path.write_bytes(content)
         path.unlink()
         with pytest.raises((btc_llm.FormatError, OSError)):
             self.load(model)
@@ -122,7 +122,3 @@ class TestFromPretrained:
         packed, _ = packed_models("random_transform")
         with pytest.raises(ValueError, match="btc export"):
             self.load(packed, device_map={"": "disk"})
-
-
-def test_every_family_is_covered():
-    assert len(GOLDEN) == 5

@@ -1,8 +1,9 @@
-"""compare_logits.py PROGRAM: models are packed, exported, loaded by transformers and compared.
+"""compare_logits.py PROGRAM [MODEL...]: models are packed, exported, loaded by transformers and compared.
 
 PROGRAM is `packed_logits`, which prints what our forward pass makes of a packed model. Every model
 is loaded three ways: the fp32 export, the packed directory through btc_llm, and the exports of 16
-bits, which only have to load, in their type, without a tensor too many or too few.
+bits, which only have to load, in their type, without a tensor too many or too few. Named models
+alone where any is named.
 """
 
 import subprocess
@@ -85,14 +86,14 @@ def compare(case, program, folder):
 
 
 def main():
-    program = sys.argv[1]
+    program, *names = sys.argv[1:]
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     failed = 0
     print(f"transformers {transformers.__version__}; largest difference of a logit in fp32")
     print(f"{'model':30} {'spread':>8} {'export':>9} {'btc_llm':>9}")
-    for case in cases():
+    for case in (c for c in cases() if not names or c.name in names):
         with tempfile.TemporaryDirectory() as folder:
             spread, dense, packed = compare(case, program, Path(folder))
         wrong = not (dense < TOLERANCE and packed < TOLERANCE)
