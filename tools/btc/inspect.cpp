@@ -176,6 +176,7 @@ void add_inspect(CLI::App& app) {
                    "errors (what the run recorded; of the weights with --original), groups, "
                    "codebooks, activations, all")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::IsMember({"tensors", "errors", "groups", "codebooks", "activations", "all"}));
   command->add_flag("--json", options->json, "print JSON; without --show, all of it");
   command->add_option("--run", options->run,
