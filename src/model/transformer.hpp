@@ -47,8 +47,9 @@ class TransformerBlock {
   [[nodiscard]] at::Tensor attention_input(const at::Tensor& x) const;
   /// Input of gate and up.
   [[nodiscard]] at::Tensor mlp_input(const at::Tensor& x) const;
-  /// Queries [N, heads, head_dim], keys and values [N, kv_heads, head_dim]; queries and keys
-  /// rotated by `cosine`, `sine`, which broadcast to [N, head_dim / 2].
+  /// Queries [N, heads, head_dim], keys and values [N, kv_heads, head_dim], before the rotation.
+  void project(const at::Tensor& input, at::Tensor& q, at::Tensor& k, at::Tensor& v) const;
+  /// The same; queries and keys rotated by `cosine`, `sine`, which broadcast to [N, head_dim / 2].
   void project(const at::Tensor& input, const at::Tensor& cosine, const at::Tensor& sine,
                at::Tensor& q, at::Tensor& k, at::Tensor& v) const;
   /// Input of down: silu(gate) * up.

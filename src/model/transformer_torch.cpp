@@ -136,8 +136,7 @@ at::Tensor TransformerBlock::mlp_input(const at::Tensor& x) const {
   return rms_norm(x, state_->post_attention_norm, state_->config.norm_eps);
 }
 
-void TransformerBlock::project(const at::Tensor& input, const at::Tensor& cosine,
-                               const at::Tensor& sine, at::Tensor& q, at::Tensor& k,
+void TransformerBlock::project(const at::Tensor& input, at::Tensor& q, at::Tensor& k,
                                at::Tensor& v) const {
   q = state_->heads(LinearKind::kQ, input);
   k = state_->heads(LinearKind::kK, input);
@@ -146,6 +145,12 @@ void TransformerBlock::project(const at::Tensor& input, const at::Tensor& cosine
     q = rms_norm(q, state_->q_norm, state_->config.norm_eps);
     k = rms_norm(k, state_->k_norm, state_->config.norm_eps);
   }
+}
+
+void TransformerBlock::project(const at::Tensor& input, const at::Tensor& cosine,
+                               const at::Tensor& sine, at::Tensor& q, at::Tensor& k,
+                               at::Tensor& v) const {
+  project(input, q, k, v);
   q = rotate(q, cosine, sine);
   k = rotate(k, cosine, sine);
 }

@@ -8,6 +8,7 @@
 #include "comm/agree.hpp"
 #include "common/error.hpp"
 #include "common/hash.hpp"
+#include "common/log.hpp"
 #include "eval/score_requests.hpp"
 
 namespace btc {
@@ -82,6 +83,18 @@ UnitResult describe(const std::vector<ScoredRequest>& scores) {
           .payload = payload.dump()};
 }
 
+/// For the log: how much work the requests are.
+std::string describe_plans(const std::vector<ScorePlan>& plans) {
+  ScorePlan sum;
+  for (const ScorePlan& plan : plans) {
+    sum.forwards += plan.forwards;
+    sum.input_tokens += plan.input_tokens;
+    sum.run_tokens += plan.run_tokens;
+  }
+  return concat(sum.forwards, " inputs of ", sum.input_tokens, " tokens; ", sum.run_tokens,
+                " run, the others are shared");
+}
+
 /// Puts what a finished unit recorded in its place.
 void read_scores(const std::string& payload, const Unit& unit, std::vector<RequestScore>& scores) {
   for (const json& entry : json::parse(payload)) {
@@ -136,6 +149,7 @@ std::vector<std::vector<RequestScore>> score_tasks(StageRunner& runner,
     units.push_back(part.unit);
   }
   if (!runner.unfinished(units).empty()) {
+    log_info(describe_plans(plans));
     const ModelSource& source = subject.open();
     const std::uint64_t budget = resident_budget(comm, place);
     std::optional<Scorer> scorer;  // made by a rank that gets work

@@ -41,22 +41,22 @@ void add_rows(const TaskScore& score, std::vector<std::vector<std::string>>& row
   }
 }
 
-/// Each note once, with its tasks' names in it.
+/// What has to be said beside the scores, each thing once.
 std::vector<std::string> remarks(const ZeroShotReport& report) {
   std::vector<std::string> all;
-  const auto add = [&](std::string text) {
-    if (std::ranges::find(all, text) == all.end()) {
-      all.push_back(std::move(text));
-    }
-  };
+  std::string floored;
   for (const TaskScore& score : report.scores) {
     if (score.at_floor) {
-      add(fmt::format("{}, {}: no better than the best constant answer, within its standard error",
-                      score.task, score.subject));
+      floored += fmt::format("{}{} ({})", floored.empty() ? "" : ", ", score.task, score.subject);
     }
     for (const std::string& note : score.notes) {
-      add(note);
+      if (std::ranges::find(all, note) == all.end()) {
+        all.push_back(note);
+      }
     }
+  }
+  if (!floored.empty()) {
+    all.push_back("no better than the best constant answer, within a standard error: " + floored);
   }
   return all;
 }
