@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/linear_code.hpp"
 #include "model/checkpoint.hpp"
 #include "pack/packed_model.hpp"
 #include "random_linear.hpp"
@@ -33,7 +34,7 @@ struct PackedFixture {
         format(wanted),
         source(golden_model(model)) {
     Rng rng(17);
-    if (format.vector_length > 0 && format.scope == CodebookScope::kModel) {
+    if (stores_codebook(format) && format.scope == CodebookScope::kModel) {
       codebook = draw(rng);
     }
     for (const SharedInput input : kSharedInputs) {
@@ -48,7 +49,7 @@ struct PackedFixture {
     for (int b = 0; b < checkpoint->config().blocks; ++b) {
       auto& block = blocks.emplace_back();
       auto& own = codebooks.emplace_back();
-      if (format.vector_length > 0 && format.scope == CodebookScope::kBlock) {
+      if (stores_codebook(format) && format.scope == CodebookScope::kBlock) {
         own.push_back(draw(rng));
       }
       for (const LinearKind kind : kLinearKinds) {
@@ -116,6 +117,9 @@ struct PackedFixture {
                                                  Rng& rng) const {
     if (format.vector_length == 0) {
       return {{}};
+    }
+    if (format.codec == Codec::kLinear2016) {
+      return {linear_code_words()};
     }
     if (codebook) {
       return {codebook->codewords};
