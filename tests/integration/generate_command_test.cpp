@@ -23,7 +23,7 @@ fs::path example_model() { return BTC_SOURCE_DIR "/examples/wiki-llama-7m"; }
 ProcessResult generate(const fs::path& model, const std::vector<std::string>& more,
                        const std::string& prompt = "The tower was") {
   std::vector<std::string> command = {program("btc"), "generate", "--model",
-                                      model.string(), "--prompt", "The tower was"};
+                                      model.string(), "--prompt", prompt};
   command.insert(command.end(), more.begin(), more.end());
   return run_process(command);
 }
