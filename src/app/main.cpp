@@ -1,24 +1,24 @@
 /// btc_pipeline: arguments, MPI, configuration, run, exit code.
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "app/exit_code.hpp"
 #include "backend/backend.hpp"
 #include "comm/agree.hpp"
 #include "comm/communicator.hpp"
 #include "comm/device_binding.hpp"
 #include "common/allocation.hpp"
 #include "common/error.hpp"
+#include "common/exit_code.hpp"
 #include "common/log.hpp"
 #include "common/version.hpp"
 #include "config/pipeline_config.hpp"
 #include "model/block_forward.hpp"
+#include "model/math_mode.hpp"
 #include "model/torch_place.hpp"
 #include "pipeline/environment_report.hpp"
 #include "pipeline/run.hpp"
@@ -32,13 +32,6 @@ struct Arguments {
   bool plan = false;
   std::optional<double> max_hours;
 };
-
-/// Equal bits for every batch: see docs/architecture.md, "Reproducible arithmetic".
-void choose_math_mode() {
-  const bool avx512 = __builtin_cpu_supports("avx512f") != 0;
-  setenv("MKL_CBWR", avx512 ? "AVX512,STRICT" : "AVX2,STRICT", /*overwrite=*/0);
-  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
-}
 
 /// @param device of this rank, for cuda
 std::unique_ptr<Backend> make_backend(const ComputeParams& compute, int device) {

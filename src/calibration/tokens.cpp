@@ -5,60 +5,16 @@
 #include <numeric>
 #include <utility>
 
+#include "calibration/c4_text.hpp"
 #include "common/error.hpp"
 #include "common/hash.hpp"
 #include "common/rng.hpp"
+#include "common/white_space.hpp"
 #include "io/atomic_file.hpp"
 
 namespace btc {
 
 namespace {
-
-/// White space beyond ASCII, as Unicode code points.
-constexpr std::array<char32_t, 19> kWideSpaces = {
-    0x85,   0xA0,   0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006,
-    0x2007, 0x2008, 0x2009, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000};
-
-bool is_ascii_space(char c) {
-  const auto code = static_cast<unsigned char>(c);
-  return (code >= 0x09 && code <= 0x0d) || (code >= 0x1c && code <= 0x20);
-}
-
-/// Bytes of the white-space character at the start of `text`; 0 if there is none.
-std::size_t leading_space(std::string_view text) {
-  if (text.empty()) {
-    return 0;
-  }
-  if (is_ascii_space(text[0])) {
-    return 1;
-  }
-  // Every white-space character beyond ASCII takes two or three bytes of UTF-8.
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = (lead & 0xe0U) == 0xc0U ? 2 : (lead & 0xf0U) == 0xe0U ? 3 : 0;
-  if (length == 0 || length > text.size()) {
-    return 0;
-  }
-  char32_t code = lead & (length == 2 ? 0x1fU : 0x0fU);
-  for (const char c : text.substr(1, length - 1)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte & 0xc0U) != 0x80U) {
-      return 0;
-    }
-    code = (code << 6U) | (byte & 0x3fU);
-  }
-  return std::find(kWideSpaces.begin(), kWideSpaces.end(), code) != kWideSpaces.end() ? length : 0;
-}
-
-bool is_blank(std::string_view line) {
-  while (!line.empty()) {
-    const std::size_t length = leading_space(line);
-    if (length == 0) {
-      return false;
-    }
-    line.remove_prefix(length);
-  }
-  return true;
-}
 
 /// Calls `visit` with each line, its LF included; there is no line behind the last LF.
 template <typename Visit>
@@ -83,9 +39,7 @@ bool looks_like_wikitext(std::string_view raw) {
   std::size_t line_number = 0;
   bool found = false;
   for_each_line(raw.substr(0, 65536), [&](std::string_view line) {
-    while (!line.empty() && is_ascii_space(line.back())) {
-      line.remove_suffix(1);
-    }
+    line = strip_end(line);
     found = found || (line_number < kFirstLines && line.size() > 5 && line.starts_with(" = ") &&
                       line.ends_with(" ="));
     ++line_number;
@@ -117,7 +71,7 @@ std::string join_wikitext(std::string_view raw) {
       text += "\n\n";
     }
     first = false;
-    if (!is_blank(line)) {
+    if (!strip(line).empty()) {
       text += line;
     }
   });
@@ -138,12 +92,20 @@ TokenizedText tokenize_file(const Tokenizer& tokenizer, const std::filesystem::p
                             TextJoin join) {
   const std::string raw = read_text_file(path);
   BTC_REQUIRE(InputError, !raw.empty(), path.string(), ": the text is empty");
-  const bool wikitext =
-      join == TextJoin::kWikitext || (join == TextJoin::kAuto && looks_like_wikitext(raw));
+  if (join == TextJoin::kAuto) {
+    join = looks_like_wikitext(raw) ? TextJoin::kWikitext : TextJoin::kVerbatim;
+  }
   TokenizedText result;
-  result.join = wikitext ? "wikitext" : "verbatim";
+  result.join = kTextJoinNames.at(static_cast<std::size_t>(join));
   result.rows = count_lines(raw);
-  const std::string text = wikitext ? join_wikitext(raw) : raw;
+  std::string text;
+  if (join == TextJoin::kC4) {
+    C4Text c4 = join_c4(raw, path.string());
+    text = std::move(c4.text);
+    result.rows = c4.rows;
+  } else {
+    text = join == TextJoin::kWikitext ? join_wikitext(raw) : raw;
+  }
   result.text_bytes = text.size();
   result.text_sha256 = sha256_hex(text);
   result.tokenizer_sha256 = tokenizer.file_sha256();

@@ -1,6 +1,7 @@
 #pragma once
 /// Token sequences for calibration and perplexity, and the HDF5 files they are kept in.
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -14,15 +15,18 @@
 namespace btc {
 
 /// How the lines of a text become one string. `auto`: wikitext if the text looks like a WikiText
-/// raw file (a ` = Title = ` line among its first lines), else verbatim.
-enum class TextJoin { kAuto, kWikitext, kVerbatim };
+/// raw file (a ` = Title = ` line among its first lines), else verbatim. `c4`: the field `text` of
+/// JSON rows, joined by a space (@see c4_text.hpp); never chosen by `auto`.
+enum class TextJoin { kAuto, kWikitext, kVerbatim, kC4 };
+inline constexpr std::array<std::string_view, 4> kTextJoinNames = {"auto", "wikitext", "verbatim",
+                                                                   "c4"};
 
 /// A tokenized text. @see docs/file_formats.md, schema btc.ppl
 struct TokenizedText {
   std::vector<std::int32_t> ids;
   bool add_bos = false;  ///< ids[0] is BOS
-  std::string join;      ///< `wikitext` or `verbatim`
-  std::size_t rows = 0;  ///< lines of the file
+  std::string join;      ///< `wikitext`, `verbatim` or `c4`
+  std::size_t rows = 0;  ///< lines of the file; documents of a C4 file
   std::size_t text_bytes = 0;
   std::string text_sha256;  ///< of the joined text
   std::string tokenizer_sha256;

@@ -273,7 +273,7 @@ std::vector<std::string> Hdf5File::children(std::string_view group) const {
 void Hdf5File::create_dataset(std::string_view name, Hdf5Type type,
                               const std::vector<std::size_t>& shape, const DatasetLayout& layout) {
   state_->check_writing();
-  hdf5::create_dataset(state_->file.get(), name, type, shape, layout.chunk, state_->where(name));
+  hdf5::create_dataset(state_->file.get(), name, type, shape, layout, state_->where(name));
 }
 
 std::vector<std::size_t> Hdf5File::shape(std::string_view name) const {

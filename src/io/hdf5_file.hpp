@@ -57,6 +57,7 @@ constexpr Hdf5Type hdf5_type<double>() {
 /// Layout of a dataset. Chunked datasets carry fletcher32 and no fill value.
 struct DatasetLayout {
   std::vector<std::size_t> chunk;  ///< empty: contiguous
+  bool deflated = false;           ///< chunks shuffled by bytes and deflated, level 4
 };
 
 /// A file open for writing (new, under a temporary name until `commit`) or for reading.

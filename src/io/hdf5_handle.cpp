@@ -122,8 +122,9 @@ Handle open_object(hid_t file, std::string_view name, std::string_view where) {
 Handle file_creation() { return creation_list(H5P_FILE_CREATE, "file creation"); }
 
 Handle create_dataset(hid_t file, std::string_view name, Hdf5Type type,
-                      const std::vector<std::size_t>& shape, const std::vector<std::size_t>& chunk,
+                      const std::vector<std::size_t>& shape, const DatasetLayout& layout,
                       std::string_view where) {
+  const std::vector<std::size_t>& chunk = layout.chunk;
   BTC_CHECK(chunk.empty() || chunk.size() == shape.size(), where, ": chunk of rank ", chunk.size(),
             ", expected ", shape.size());
   const auto extents = to_hsize(shape);
@@ -139,6 +140,11 @@ Handle create_dataset(hid_t file, std::string_view name, Hdf5Type type,
     check<IoError>(
         H5Pset_chunk(creation.get(), static_cast<int>(chunk_extents.size()), chunk_extents.data()),
         where, ": cannot set the chunk");
+    if (layout.deflated) {
+      constexpr unsigned kLevel = 4;
+      check<IoError>(H5Pset_shuffle(creation.get()), where);
+      check<IoError>(H5Pset_deflate(creation.get(), kLevel), where);
+    }
     check<IoError>(H5Pset_fletcher32(creation.get()), where);
   }
   return checked_handle<IoError>(H5Dcreate2(file, std::string(name).c_str(), type_id(type),

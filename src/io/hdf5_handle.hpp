@@ -79,7 +79,7 @@ std::string_view name_of(Hdf5Type type);
 Handle open_object(hid_t file, std::string_view name, std::string_view where);
 /// Creates a dataset and the groups above it. @param where begins error messages
 Handle create_dataset(hid_t file, std::string_view name, Hdf5Type type,
-                      const std::vector<std::size_t>& shape, const std::vector<std::size_t>& chunk,
+                      const std::vector<std::size_t>& shape, const DatasetLayout& layout,
                       std::string_view where);
 /// Opens a dataset for access as `type`. @throws FormatError if absent or of another type
 Handle open_dataset(hid_t file, std::string_view name, Hdf5Type type, std::string_view where);

@@ -102,7 +102,8 @@ void Hdf5ParallelFile::create_dataset(std::string_view name, Hdf5Type type,
     BTC_CHECK(!shape.empty(), state_->where(name), ": has no rows");
     std::vector<std::size_t> chunk = shape;
     chunk[0] = rows_per_chunk;
-    hdf5::create_dataset(state_->file.get(), name, type, shape, chunk, state_->where(name));
+    hdf5::create_dataset(state_->file.get(), name, type, shape, {.chunk = std::move(chunk)},
+                         state_->where(name));
   });
 }
 

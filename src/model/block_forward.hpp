@@ -10,6 +10,7 @@
 
 #include "common/matrix.hpp"
 #include "model/model_source.hpp"
+#include "model/token_forest.hpp"
 #include "model/torch_place.hpp"
 
 namespace btc {
@@ -17,7 +18,7 @@ namespace btc {
 /// Threads of LibTorch on this rank, deterministic kernels, no TF32. Call once, before any other
 /// work.
 /// @pre MKL_CBWR and CUBLAS_WORKSPACE_CONFIG were set before the first LibTorch call (see
-///      `app/main.cpp`)
+///      `model/math_mode.hpp`)
 void configure_torch(int threads);
 /// Version and build of LibTorch, one line.
 std::string torch_description();
@@ -32,10 +33,27 @@ class BlockForward {
   [[nodiscard]] const TorchPlace& place() const;
   /// Output hidden states [T, hidden] of one sequence from position 0, causal attention.
   [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden) const;
+  /// The same for the tokens of a forest [N, hidden]. In the strict arithmetic mode the bits of a
+  /// token do not depend on other trees.
+  [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden, const TokenForest& forest) const;
+  /// Only some output rows [R, hidden]: what stands behind attention is computed for these alone.
+  [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden, const TokenForest& forest,
+                                  std::span<const std::int64_t> rows) const;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
+};
+
+/// One id that is scored: how likely it is after row `row`.
+struct HeadTarget {
+  std::int64_t row = 0;
+  std::int32_t id = 0;
+};
+/// What the head says of a target.
+struct TargetScore {
+  double log_probability = 0;  ///< log softmax(logits[row])[id]: fp32, as double; nats
+  bool greedy = false;         ///< id is the argmax of its row; of equal logits the first counts
 };
 
 /// Final norm, head and loss of the model.
@@ -50,6 +68,10 @@ class HeadForward {
   /// -log softmax(logits[t])[target[t]] for each of the T rows: fp32 log-softmax, as double.
   [[nodiscard]] std::vector<double> nll(MatrixView<const float> hidden,
                                         std::span<const std::int32_t> targets) const;
+  /// Scores in the order of the targets; several may have the same row.
+  /// @throws InputError for an id outside the vocabulary
+  [[nodiscard]] std::vector<TargetScore> score(MatrixView<const float> hidden,
+                                               std::span<const HeadTarget> targets) const;
 
  private:
   struct State;

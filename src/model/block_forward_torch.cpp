@@ -2,14 +2,17 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/argmax.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/gather.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/log_softmax.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/headeronly/version.h>
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -62,6 +65,42 @@ Matrix<float> BlockForward::run(MatrixView<const float> hidden) const {
   return to_matrix(state_->block.forward(tensor_at(place(), hidden), state_->rotary));
 }
 
+Matrix<float> BlockForward::run(MatrixView<const float> hidden, const TokenForest& forest) const {
+  const c10::InferenceMode inference;
+  const TransformerBlock& block = state_->block;
+  const at::Tensor x = tensor_at(place(), hidden);
+  const at::Tensor mixed = attend(block, block.attention_input(x), forest, state_->rotary);
+  const at::Tensor attended = block.add_linear(x, LinearKind::kO, mixed);
+  return to_matrix(
+      block.add_linear(attended, LinearKind::kDown, block.gated(block.mlp_input(attended))));
+}
+
+namespace {
+
+/// Borrows indices; copies them to a device. They must outlive the tensor.
+at::Tensor index_at(const TorchPlace& place, std::span<const std::int64_t> indices) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): from_blob takes no const; never written
+  auto* data = const_cast<std::int64_t*>(indices.data());
+  const at::Tensor index =
+      at::from_blob(data, {narrow<std::int64_t>(indices.size())}, at::TensorOptions(at::kLong));
+  return place.on_device() ? index.to(options_at(place).device()) : index;
+}
+
+}  // namespace
+
+Matrix<float> BlockForward::run(MatrixView<const float> hidden, const TokenForest& forest,
+                                std::span<const std::int64_t> rows) const {
+  const c10::InferenceMode inference;
+  const TransformerBlock& block = state_->block;
+  const at::Tensor index = index_at(place(), rows);
+  const at::Tensor x = tensor_at(place(), hidden);
+  const at::Tensor mixed = attend(block, block.attention_input(x), forest, state_->rotary);
+  const at::Tensor attended = block.add_linear(at::index_select(x, 0, index), LinearKind::kO,
+                                               at::index_select(mixed, 0, index));
+  return to_matrix(
+      block.add_linear(attended, LinearKind::kDown, block.gated(block.mlp_input(attended))));
+}
+
 namespace {
 
 /// Entry targets[t] of row t [T, 1], so that no more than that leaves a device.
@@ -96,17 +135,18 @@ Matrix<float> HeadForward::logits(MatrixView<const float> hidden) const {
   return to_matrix(state_->head.logits(tensor_at(state_->head.place(), hidden)));
 }
 
+/// A fixed number of rows at a time: a vocabulary of 128k needs 0.5 MB of logits per row.
+constexpr std::size_t kHeadRows = 256;
+
 std::vector<double> HeadForward::nll(MatrixView<const float> hidden,
                                      std::span<const std::int32_t> targets) const {
-  // A fixed number of rows at a time: a vocabulary of 128k needs 0.5 MB of logits per row.
-  constexpr std::size_t kRows = 256;
   BTC_CHECK(targets.size() == hidden.rows(), targets.size(), " targets for ", hidden.rows(),
             " rows");
   const c10::InferenceMode inference;
   std::vector<double> losses;
   losses.reserve(targets.size());
-  for (std::size_t begin = 0; begin < hidden.rows(); begin += kRows) {
-    const std::size_t end = std::min(begin + kRows, hidden.rows());
+  for (std::size_t begin = 0; begin < hidden.rows(); begin += kHeadRows) {
+    const std::size_t end = std::min(begin + kHeadRows, hidden.rows());
     const at::Tensor logits = state_->head.logits(
         tensor_at(state_->head.place(), hidden.sub(begin, end, 0, hidden.cols())));
     const Matrix<float> chosen =
@@ -115,6 +155,45 @@ std::vector<double> HeadForward::nll(MatrixView<const float> hidden,
                    [](float value) { return -static_cast<double>(value); });
   }
   return losses;
+}
+
+std::vector<TargetScore> HeadForward::score(MatrixView<const float> hidden,
+                                            std::span<const HeadTarget> targets) const {
+  const c10::InferenceMode inference;
+  const TorchPlace& place = state_->head.place();
+  std::vector<std::size_t> order(targets.size());  // by row
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return targets[a].row < targets[b].row; });
+  std::vector<TargetScore> scores(targets.size());
+  std::vector<std::int64_t> entries;
+  auto next = order.begin();
+  for (std::size_t begin = 0; begin < hidden.rows(); begin += kHeadRows) {
+    const std::size_t end = std::min(begin + kHeadRows, hidden.rows());
+    const at::Tensor logits =
+        state_->head.logits(tensor_at(place, hidden.sub(begin, end, 0, hidden.cols())));
+    const std::int64_t vocab = logits.size(1);
+    const auto first = next;
+    entries.clear();
+    for (; next != order.end() && std::cmp_less(targets[*next].row, end); ++next) {
+      const HeadTarget& target = targets[*next];
+      BTC_REQUIRE(InputError, target.id >= 0 && target.id < vocab, "id ", target.id,
+                  ", expected 0 to ", vocab - 1);
+      entries.push_back((target.row - narrow<std::int64_t>(begin)) * vocab + target.id);
+    }
+    const at::Tensor index = index_at(place, entries);
+    const at::Tensor chosen =
+        at::index_select(at::log_softmax(logits, -1).view(-1), 0, index).cpu();
+    const at::Tensor best = at::argmax(logits, -1).cpu();
+    const auto* values = chosen.const_data_ptr<float>();
+    const auto* winners = best.const_data_ptr<std::int64_t>();
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      scores[first[static_cast<std::ptrdiff_t>(i)]] = {
+          static_cast<double>(values[i]), entries[i] % vocab == winners[entries[i] / vocab]};
+    }
+  }
+  BTC_CHECK(next == order.end(), "a target beyond the last of ", hidden.rows(), " rows");
+  return scores;
 }
 
 }  // namespace btc

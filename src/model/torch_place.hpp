@@ -1,6 +1,7 @@
 #pragma once
 /// Where LibTorch computes.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -24,6 +25,9 @@ TorchPlace torch_place_of_rank(int local_rank);
 /// Gives memory that LibTorch keeps for its next tensors back to the device, for the backend's
 /// kernels there. Nothing on the CPU.
 void release_kept_memory(const TorchPlace& place);
+/// Bytes that new tensors can take there now: of the device, or of this machine without swapping.
+/// 0 if the system does not say.
+std::uint64_t free_memory(const TorchPlace& place);
 /// For the log: "the CPU", or "CUDA device 0".
 std::string describe(const TorchPlace& place);
 

@@ -10,6 +10,7 @@
 #include "common/matrix.hpp"
 #include "model/model_source.hpp"
 #include "model/rotary.hpp"
+#include "model/token_forest.hpp"
 #include "model/torch_place.hpp"
 
 namespace at {
@@ -73,6 +74,11 @@ class TransformerBlock {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Attention output [N, heads * head_dim] of the N tokens of a forest, each to its own path, for
+/// the input of q, k and v [N, hidden]. @param rotary made longer where it is too short
+at::Tensor attend(const TransformerBlock& block, const at::Tensor& input, const TokenForest& forest,
+                  RotaryTable& rotary);
 
 /// Final norm and head.
 class TransformerHead {

@@ -4,6 +4,8 @@
 
 #include "calibration/tokens.hpp"
 #include "commands.hpp"
+#include "common/error.hpp"
+#include "eval/prepare_requests.hpp"
 #include "model/tokenizer.hpp"
 
 namespace btc {
@@ -12,11 +14,16 @@ namespace {
 struct PrepareOptions {
   std::string model;
   std::string text;
+  std::string tasks;
+  std::string data;
   std::string out;
   TextJoin join = TextJoin::kAuto;
+  AddBos add_bos = AddBos::kAuto;
+  std::size_t max_length = 0;  ///< 0: the model's
+  std::size_t limit = 0;
 };
 
-void prepare(const PrepareOptions& options) {
+void prepare_text(const PrepareOptions& options) {
   const std::unique_ptr<Tokenizer> tokenizer = open_tokenizer(options.model);
   const TokenizedText text = tokenize_file(*tokenizer, options.text, options.join);
   write_token_file(options.out, text);
@@ -24,23 +31,91 @@ void prepare(const PrepareOptions& options) {
             << " text, BOS at the start: " << (text.add_bos ? "yes" : "no") << ", vocabulary "
             << text.vocab_size << ")\n";
 }
+
+void print_task(const TaskRequests& task) {
+  const TokenRequests& requests = task.requests;
+  std::cout << "  " << requests.task << ": " << requests.documents() << " documents, "
+            << requests.requests() << (task.kind == TaskKind::kRolling ? " windows" : " requests")
+            << ", " << requests.tokens.size() << " ids, BOS " << (task.add_bos ? "yes" : "no")
+            << ", texts " << task.request_sha256.substr(0, 16) << "\n";
+  if (task.cut_requests > 0) {
+    std::cout << "    " << task.cut_requests << " requests lost the start of their context\n";
+  }
+  if (task.boundary_violations > 0) {
+    std::cout << "    " << task.boundary_violations
+              << " requests whose context has other ids alone than in front of its continuation\n";
+  }
+  for (const std::string& note : task.notes) {
+    std::cout << "    " << note << "\n";
+  }
+}
+
+void prepare_tasks(const PrepareOptions& options) {
+  PrepareRequests request{.tasks = find_tasks(options.tasks),
+                          .data = options.data,
+                          .model = options.model,
+                          .add_bos = options.add_bos,
+                          .limit = options.limit};
+  if (options.max_length > 0) {
+    request.max_length = options.max_length;
+  }
+  const RequestFile file = prepare_requests(request);
+  write_requests(options.out, file);
+  std::cout << options.out << ": " << file.tasks.size() << " tasks, inputs of up to "
+            << file.max_length << " ids, vocabulary " << file.vocab_size << "\n";
+  for (const TaskRequests& task : file.tasks) {
+    print_task(task);
+  }
+}
+
+void prepare(const PrepareOptions& options) {
+  BTC_REQUIRE(ConfigError, options.text.empty() != options.tasks.empty(),
+              "prepare: expected either --text or --tasks with --data");
+  BTC_REQUIRE(ConfigError, options.tasks.empty() == options.data.empty(),
+              "prepare: --tasks and --data belong together");
+  if (options.tasks.empty()) {
+    prepare_text(options);
+  } else {
+    prepare_tasks(options);
+  }
+}
+
+void add_task_options(CLI::App& command, PrepareOptions& options) {
+  command.add_option("--tasks", options.tasks,
+                     "zero-shot tasks, names or sets (btc7, arb7) with commas between them");
+  command.add_option("--data", options.data, "folder with the tasks' files (JSONL)");
+  const std::map<std::string, AddBos> choices = {
+      {"auto", AddBos::kAuto}, {"true", AddBos::kTrue}, {"false", AddBos::kFalse}};
+  command
+      .add_option("--add-bos", options.add_bos,
+                  "BOS in front of every request of the tasks: auto (as the tokenizer does), true, "
+                  "false (as in the papers)")
+      ->transform(CLI::CheckedTransformer(choices));
+  command.add_option("--max-length", options.max_length,
+                     "longest input of a task in ids (default: the model's positions)");
+  command.add_option("--limit", options.limit, "documents of each task (default: all)");
+}
 }  // namespace
 
 void add_prepare(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("prepare", "tokenize a text once, into an HDF5 token file");
+  CLI::App* command = app.add_subcommand(
+      "prepare", "tokenize a text or zero-shot tasks once, into an HDF5 token file");
   const auto options = std::make_shared<PrepareOptions>();
   command->add_option("--model", options->model, "directory with the tokenizer")->required();
-  command->add_option("--text", options->text, "text file (UTF-8)")->required();
+  command->add_option("--text", options->text, "text file (UTF-8)");
   command->add_option("--out", options->out, "token file to write")->required();
   const std::map<std::string, TextJoin> joins = {{"auto", TextJoin::kAuto},
                                                  {"wikitext", TextJoin::kWikitext},
-                                                 {"verbatim", TextJoin::kVerbatim}};
+                                                 {"verbatim", TextJoin::kVerbatim},
+                                                 {"c4", TextJoin::kC4}};
   command
-      ->add_option("--join", options->join,
-                   "how lines become one text: auto (wikitext if it looks like a WikiText file), "
-                   "wikitext (rows joined by blank lines), verbatim")
+      ->add_option(
+          "--join", options->join,
+          "how lines become one text: auto (wikitext if it looks like a WikiText file), "
+          "wikitext (rows joined by blank lines), verbatim, c4 (the texts of JSON rows, joined "
+          "by a space)")
       ->transform(CLI::CheckedTransformer(joins));
+  add_task_options(*command, *options);
   command->callback([options] { prepare(*options); });
 }
 

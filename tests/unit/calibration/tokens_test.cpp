@@ -11,6 +11,7 @@
 #include "common/error.hpp"
 #include "common/hash.hpp"
 #include "io/atomic_file.hpp"
+#include "support/thrown_by.hpp"
 
 namespace btc {
 namespace {
@@ -67,6 +68,37 @@ TEST_F(Tokens, JoinIsChosenByTheLookOfTheText) {
   EXPECT_EQ(text.text_bytes, 26U);
   EXPECT_EQ(text.text_sha256, sha256_hex("= Not a title\nSome words.\n"));
   EXPECT_EQ(tokenize_file(*tokenizer, plain, TextJoin::kWikitext).join, "wikitext");
+}
+
+TEST_F(Tokens, DocumentsOfAC4FileAreJoinedByASpace) {
+  const auto tokenizer = open_tokenizer(example_model());
+  const auto file = write(R"({"text": "One\nline.", "url": "a"})"
+                          "\n\n"
+                          R"({"timestamp": 3, "text": "Two \u00e9"})"
+                          "\r\n");
+  const TokenizedText text = tokenize_file(*tokenizer, file, TextJoin::kC4);
+  EXPECT_EQ(text.join, "c4");
+  EXPECT_EQ(text.rows, 2U);
+  EXPECT_EQ(text.text_sha256, sha256_hex("One\nline. Two \u00e9"));
+  const std::vector<std::int32_t> rest(text.ids.begin() + 1, text.ids.end());
+  EXPECT_EQ(rest, tokenizer->encode("One\nline. Two \u00e9"));
+  EXPECT_EQ(tokenize_file(*tokenizer, file, TextJoin::kAuto).join, "verbatim")
+      << "only if asked for";
+}
+
+TEST_F(Tokens, AMalformedRowOfAC4FileIsNamed) {
+  const auto tokenizer = open_tokenizer(example_model());
+  for (const char* row :
+       {"{\"text\": 3}", "{\"url\": \"a\"}", "[\"a\"]", "{\"text\": \"a\"", "word"}) {
+    const auto file = write(concat("{\"text\": \"good\"}\n", row, "\n"));
+    EXPECT_THAT(
+        test::thrown_by<InputError>([&] { (void)tokenize_file(*tokenizer, file, TextJoin::kC4); }),
+        HasSubstr(concat(file.string(), ": line 2")))
+        << row;
+  }
+  EXPECT_THAT(test::thrown_by<InputError>(
+                  [&] { (void)tokenize_file(*tokenizer, write("\n \n"), TextJoin::kC4); }),
+              HasSubstr("no row"));
 }
 
 TEST_F(Tokens, BosStandsOnceAtTheStart) {

@@ -13,8 +13,10 @@
 #include <sstream>
 
 #include "common/error.hpp"
+#include "eval/score_requests.hpp"
 #include "io/atomic_file.hpp"
 #include "model/block_forward.hpp"
+#include "support/made_requests.hpp"
 
 namespace btc {
 namespace {
@@ -221,6 +223,22 @@ TEST_F(Stories, UnlikelyIdsHaveTheSameLossAsElsewhere) {
     EXPECT_NEAR(values[i], begin[i], 2e-4);
     EXPECT_NEAR(values[values.size() - 4 + i], end[i], 2e-4);
   }
+}
+
+TEST_F(Stories, TheScorerOfRequestsFindsTheSameLosses) {
+  const auto likely = golden_["greedy_ids"].get<std::vector<std::int32_t>>();
+  const std::vector<std::int32_t> unlikely = random_ids(golden_["random_ids_n"]);
+  const auto request = [](const std::vector<std::int32_t>& ids) {
+    return test::Choice{{ids.front()}, {ids.begin() + 1, ids.end()}};
+  };
+  const auto scores =
+      score_requests(*model_, test::make_requests({{request(likely)}, {request(unlikely)}}), {});
+  const double likely_sum = golden_["greedy_nll_sum"];
+  const double unlikely_sum = golden_["random_nll_sum"];
+  EXPECT_NEAR(-scores[0].log_likelihood, likely_sum, 1e-5 * likely_sum);
+  EXPECT_TRUE(scores[0].greedy);
+  EXPECT_NEAR(-scores[1].log_likelihood, unlikely_sum, 1e-5 * unlikely_sum);
+  EXPECT_FALSE(scores[1].greedy);
 }
 
 }  // namespace
