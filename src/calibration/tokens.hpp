@@ -1,7 +1,6 @@
 #pragma once
 /// Token sequences for calibration and perplexity, and the HDF5 files they are kept in.
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -9,17 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "calibration/text_join.hpp"
 #include "common/matrix.hpp"
 #include "model/tokenizer.hpp"
 
 namespace btc {
-
-/// How the lines of a text become one string. `auto`: wikitext if the text looks like a WikiText
-/// raw file (a ` = Title = ` line among its first lines), else verbatim. `c4`: the field `text` of
-/// JSON rows, joined by a space (@see c4_text.hpp); never chosen by `auto`.
-enum class TextJoin { kAuto, kWikitext, kVerbatim, kC4 };
-inline constexpr std::array<std::string_view, 4> kTextJoinNames = {"auto", "wikitext", "verbatim",
-                                                                   "c4"};
 
 /// A tokenized text. @see docs/file_formats.md, schema btc.ppl
 struct TokenizedText {

@@ -82,6 +82,14 @@ class FieldReader {
       value = read_string(*node, map_.name_of(key));
     }
   }
+  void texts(std::string_view key, std::vector<std::string>& values) {
+    if (const YamlNode* node = map_.optional(key)) {
+      values.clear();
+      for (const auto& item : list_items(*node, key)) {
+        values.push_back(read_string(item, map_.name_of(key)));
+      }
+    }
+  }
   void required_path(std::string_view key, std::filesystem::path& value) {
     if (const YamlNode* node = map_.required(key)) {
       value = read_string(*node, map_.name_of(key));

@@ -65,6 +65,10 @@ class FieldWriter {
   }
   void flag(std::string_view key, bool& value) { add(key, scalar_node(value ? "true" : "false")); }
   void required_text(std::string_view key, std::string& value) { add(key, text_node(value)); }
+  void texts(std::string_view key, std::vector<std::string>& values) {
+    YamlNode& list = add_list(key);
+    std::ranges::transform(values, std::back_inserter(list.items), text_node);
+  }
   void required_path(std::string_view key, std::filesystem::path& value) {
     add(key, text_node(value.string()));
   }

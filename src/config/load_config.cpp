@@ -107,15 +107,27 @@ constexpr auto kPerplexityFields = [](auto& map, PerplexityParams& entry) {
   map.required_text("name", entry.name);
   map.choice("source", entry.source, kTokenSourceNames);
   map.source_path("path", entry.path, entry.source);
+  map.choice("join", entry.join, kTextJoinNames);
   map.integer("samples", entry.samples, IntegerRange{.low = 1});
   map.integer("window", entry.window, IntegerRange{.low = 2});
   map.optional_integer("windows", entry.windows, IntegerRange{.low = 1});
+};
+
+constexpr auto kZeroShotFields = [](auto& map, ZeroShotParams& tasks) {
+  map.texts("tasks", tasks.tasks);
+  map.optional_path("data", tasks.data);
+  map.optional_path("requests", tasks.requests);
+  map.choice("add_bos", tasks.add_bos, kAddBosNames);
+  map.integer("limit", tasks.limit, IntegerRange{.low = 0});
+  map.integer("batch_tokens", tasks.batch_tokens, IntegerRange{.low = 1, .high = 1 << 24});
+  map.integer("tokens_in_memory", tasks.tokens_in_memory, IntegerRange{.low = 1});
 };
 
 constexpr auto kEvaluateFields = [](auto& map, EvaluateParams& evaluate) {
   map.choices("subjects", evaluate.subjects, kSubjectNames);
   map.sections("perplexity", evaluate.perplexity, kPerplexityFields);
   map.integer("windows_in_memory", evaluate.windows_in_memory, IntegerRange{.low = 1});
+  map.section_or_none("zero_shot", evaluate.zero_shot, kZeroShotFields);
 };
 
 constexpr auto kResumeFields = [](auto& map, ResumeParams& resume) {
@@ -146,7 +158,7 @@ std::string origin_of_first_key(const YamlNode& root, const std::string& message
   return node->origin;
 }
 
-void check_perplexity_names(const YamlNode& root, const EvaluateParams& evaluate) {
+void check_perplexity(const YamlNode& root, const EvaluateParams& evaluate) {
   std::set<std::string> seen;
   for (const auto& entry : evaluate.perplexity) {
     const bool plain = std::ranges::all_of(entry.name, [](unsigned char c) {
@@ -157,10 +169,31 @@ void check_perplexity_names(const YamlNode& root, const EvaluateParams& evaluate
       config_error(list, "evaluate.perplexity",
                    "name '" + entry.name + "': expected letters, digits, '_', '-' and '.' only");
     }
+    if (entry.join != TextJoin::kAuto && entry.source != TokenSource::kText) {
+      config_error(list, "evaluate.perplexity", "join needs source: text");
+    }
     if (!seen.insert(entry.name).second) {
       config_error(list, "evaluate.perplexity", "name '" + entry.name + "' is given twice");
     }
   }
+}
+
+void check_zero_shot(const YamlNode& root, const std::optional<ZeroShotParams>& params) {
+  if (!params) {
+    return;
+  }
+  const YamlNode& node = *root.find("evaluate")->find("zero_shot");
+  const auto check = [&](bool holds, const char* text) {
+    if (!holds) {
+      config_error(node, "evaluate.zero_shot", text);
+    }
+  };
+  check(params->data.empty() != params->requests.empty(), "expected either data or requests");
+  const bool own = !params->data.empty();
+  check(!own || !params->tasks.empty(), "data needs tasks: names of tasks or sets, [btc7]");
+  check(own || params->add_bos == AddBos::kAuto,
+        "add_bos needs data: a file of requests has BOS or not");
+  check(own || params->limit == 0, "limit needs data: a file of requests is scored as a whole");
 }
 
 void check_combinations(const YamlNode& root, const BinarizeParams& binarize,
@@ -199,7 +232,8 @@ PipelineConfig read_config(YamlNode root) {
   FieldReader reader(root, "");
   kRootFields(reader, config);
   reader.finish();
-  check_perplexity_names(root, config.evaluate);
+  check_perplexity(root, config.evaluate);
+  check_zero_shot(root, config.evaluate.zero_shot);
   check_combinations(root, config.binarize, config.codebook, config.refine, config.transform);
   return config;
 }

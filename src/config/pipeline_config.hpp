@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "calibration/text_join.hpp"
+#include "eval/add_bos.hpp"
 #include "learn/params.hpp"
 #include "quant/params.hpp"
 #include "refine/params.hpp"
@@ -52,10 +54,24 @@ struct ComputeParams {
 struct PerplexityParams {
   std::string name;
   TokenSource source = TokenSource::kText;
-  std::filesystem::path path;  ///< for `ids` and `text`
-  std::size_t samples = 32;    ///< `self` only: sequences
+  std::filesystem::path path;       ///< for `ids` and `text`
+  TextJoin join = TextJoin::kAuto;  ///< `text` only: how its lines become one text
+  std::size_t samples = 32;         ///< `self` only: sequences
   std::size_t window = 2048;
   std::optional<std::size_t> windows;  ///< at most this many; default all
+};
+
+/// Key `evaluate.zero_shot`.
+struct ZeroShotParams {
+  /// Names of tasks and of sets (`btc7`, `arb7`). Needed with `data`; with `requests` those of the
+  /// file, by default all.
+  std::vector<std::string> tasks;
+  std::filesystem::path data;       ///< folder of the task files, or
+  std::filesystem::path requests;   ///< a file that `btc prepare` made of them
+  AddBos add_bos = AddBos::kAuto;   ///< with `data`: BOS in front of every request
+  std::size_t limit = 0;            ///< with `data`: documents of each task, from the start; 0: all
+  std::size_t batch_tokens = 4096;  ///< of one forward call
+  std::size_t tokens_in_memory = 65536;  ///< hidden states kept while blocks stream by
 };
 
 enum class Subject { kOriginal, kPacked };
@@ -66,6 +82,7 @@ struct EvaluateParams {
   std::vector<Subject> subjects = {Subject::kOriginal, Subject::kPacked};
   std::vector<PerplexityParams> perplexity;  ///< empty: nothing is evaluated
   std::size_t windows_in_memory = 256;       ///< hidden states kept while blocks stream by
+  std::optional<ZeroShotParams> zero_shot;   ///< `zero_shot: none` in YAML is nullopt
 };
 
 /// Key `resume`.

@@ -5,13 +5,10 @@
 #include <filesystem>
 #include <optional>
 
+#include "eval/add_bos.hpp"
 #include "model/tokenizer.hpp"
 
 namespace btc {
-
-/// Whether BOS goes in front of every encoded text of a task. `auto`: as the tokenizer does by
-/// itself (the harness from 0.4.9.2 on); false: never (before that, and in the papers).
-enum class AddBos { kAuto, kTrue, kFalse };
 
 struct SpecialIds {
   std::optional<std::int32_t> bos{};

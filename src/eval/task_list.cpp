@@ -39,22 +39,6 @@ std::string known_names() {
   return names;
 }
 
-fs::path file_of(const Task& task, const fs::path& directory) {
-  std::vector<std::string> names = {concat(task.name, ".jsonl"), concat(task.file, ".jsonl")};
-  if (task.from_raw != nullptr) {
-    names.push_back(concat(task.file, ".raw"));
-  }
-  std::string tried;
-  for (const std::string& name : names) {
-    if (fs::exists(directory / name)) {
-      return directory / name;
-    }
-    tried += (tried.empty() ? "" : " or ") + name;
-  }
-  BTC_THROW(InputError, directory.string(), ": no data of the task ", task.name, ", expected ",
-            tried);
-}
-
 std::vector<Document> read_raw(const Task& task, const fs::path& path, std::size_t limit) {
   std::vector<Document> documents = task.from_raw(read_text_file(path));
   BTC_REQUIRE(InputError, !documents.empty(), path.string(), ": the text is empty");
@@ -103,8 +87,24 @@ std::vector<Task> find_tasks(std::string_view names) {
   return tasks;
 }
 
+fs::path task_file(const Task& task, const fs::path& directory) {
+  std::vector<std::string> names = {concat(task.name, ".jsonl"), concat(task.file, ".jsonl")};
+  if (task.from_raw != nullptr) {
+    names.push_back(concat(task.file, ".raw"));
+  }
+  std::string tried;
+  for (const std::string& name : names) {
+    if (fs::exists(directory / name)) {
+      return directory / name;
+    }
+    tried += (tried.empty() ? "" : " or ") + name;
+  }
+  BTC_THROW(InputError, directory.string(), ": no data of the task ", task.name, ", expected ",
+            tried);
+}
+
 TaskDocuments read_documents(const Task& task, const fs::path& directory, std::size_t limit) {
-  const fs::path path = file_of(task, directory);
+  const fs::path path = task_file(task, directory);
   TaskDocuments result;
   if (path.extension() == ".raw") {
     result.documents = read_raw(task, path, limit);

@@ -25,6 +25,10 @@ std::vector<TaskSet> task_sets();
 /// @throws ConfigError for an unknown name, naming those that exist, or for none at all
 std::vector<Task> find_tasks(std::string_view names);
 
+/// The file of a task: `DIRECTORY/NAME.jsonl`, `DIRECTORY/FILE.jsonl` or, where the task has that
+/// form, `FILE.raw`. @throws InputError naming those if there is none
+std::filesystem::path task_file(const Task& task, const std::filesystem::path& directory);
+
 /// The documents of a task's file.
 struct TaskDocuments {
   std::vector<Document> documents;

@@ -307,12 +307,23 @@ std::string original_fingerprint(const PipelineConfig& config, const SourceIdent
   return make_fingerprint("original", kOriginalVersion, parts);
 }
 
+std::string packed_fingerprint(const PipelineConfig& config, const std::string& manifest_sha256,
+                               const TorchPlace& place) {
+  Parts parts = options_of(config, {"compute.threads_per_rank"});
+  parts["math"] = math_mode(place);
+  parts["manifest"] = manifest_sha256;
+  return make_fingerprint("packed directory", kOriginalVersion, parts);
+}
+
 Unit windows_unit(const PerplexityParams& params, const PipelineConfig& config,
                   const RunPaths& paths, const SourceIdentity& identity,
                   const std::string& content) {
   Parts parts = {{"source", std::to_string(static_cast<int>(params.source))},
                  {"window", std::to_string(params.window)},
                  {"limit", params.windows ? std::to_string(*params.windows) : "all"}};
+  if (params.join != TextJoin::kAuto) {
+    parts["join"] = kTextJoinNames.at(static_cast<std::size_t>(params.join));
+  }
   if (params.source == TokenSource::kSelf) {
     parts["samples"] = std::to_string(params.samples);
     parts["seed"] = std::to_string(config.run.seed);

@@ -58,6 +58,10 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
 std::string original_fingerprint(const PipelineConfig& config, const SourceIdentity& identity,
                                  const TorchPlace& place = {});
 
+/// A packed model outside a run, likewise. @param manifest_sha256 of its manifest.json
+std::string packed_fingerprint(const PipelineConfig& config, const std::string& manifest_sha256,
+                               const TorchPlace& place = {});
+
 /// The unit that makes the windows of one perplexity.
 /// @param paths of the folder to keep them in
 /// @param content as above, of its source

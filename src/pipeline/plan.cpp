@@ -10,6 +10,7 @@
 #include "pack/packed_block.hpp"
 #include "pipeline/device_memory.hpp"
 #include "pipeline/encode.hpp"
+#include "pipeline/zero_shot.hpp"
 
 namespace btc {
 
@@ -154,7 +155,17 @@ Sizes measure(const PipelineConfig& config, const ModelConfig& model, std::uint6
   return sizes;
 }
 
-/// Windows of one part on one rank, as hidden states.
+/// Hidden states of one part, what one forward call makes of its batch, and the logits of the rows
+/// that the head takes at once. Blocks stay in what memory is free beyond that.
+std::uint64_t zero_shot_memory(const ZeroShotParams& params, const ModelConfig& model) {
+  constexpr std::uint64_t kHeadRows = 256;
+  const std::uint64_t row = 6 * model.hidden + 3 * model.intermediate;
+  return (params.tokens_in_memory * model.hidden + params.batch_tokens * row +
+          2 * kHeadRows * model.vocab_size) *
+         kFp32;
+}
+
+/// Windows or requests of one part on one rank, as hidden states.
 std::uint64_t evaluation_memory(const PipelineConfig& config, const ModelConfig& model,
                                 const Sizes& sizes, int ranks) {
   std::uint64_t largest = 0;
@@ -164,6 +175,9 @@ std::uint64_t evaluation_memory(const PipelineConfig& config, const ModelConfig&
     const std::uint64_t hidden = share * params.window * model.hidden * kFp32;
     const std::uint64_t logits = 2 * params.window * model.vocab_size * kFp32;
     largest = std::max(largest, hidden + logits);
+  }
+  if (config.evaluate.zero_shot) {
+    largest = std::max(largest, zero_shot_memory(*config.evaluate.zero_shot, model));
   }
   return largest == 0 ? 0 : largest + 2 * sizes.block_fp32;
 }
@@ -287,7 +301,8 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
   }
   const std::uint64_t histogram =
       learns_codebook(config.codebook) ? std::uint64_t{16} << config.codebook->vector_length : 0;
-  const std::size_t measured = config.evaluate.perplexity.size();
+  const std::size_t measured =
+      config.evaluate.perplexity.size() + (config.evaluate.zero_shot ? 1U : 0U);
   std::vector<PlannedStage> stages = {
       {"sequences", 1, self ? sizes.checkpoint * static_cast<std::uint64_t>(ranks) : 0,
        config.calibration.samples * config.calibration.window * 4,
@@ -333,6 +348,9 @@ Plan make_plan(const PipelineConfig& config, const ModelConfig& model, int ranks
     BTC_REQUIRE(ConfigError, params.window <= model.max_position, "evaluate.perplexity ",
                 params.name, ": window: expected at most ", model.max_position,
                 " (max_position_embeddings of the model), got ", params.window);
+  }
+  if (config.evaluate.zero_shot) {
+    check_tasks(*config.evaluate.zero_shot);
   }
   Plan plan;
   plan.model = model;

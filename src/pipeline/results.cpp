@@ -67,7 +67,7 @@ void add_size(RunReport& report, const ReducedModel& reduced) {
 
 void report_results(const PipelineConfig& config, const RunPaths& paths, const ModelConfig& model,
                     const PlannedUnits& units, const StageRunner& runner,
-                    const ReducedModel& reduced, const std::vector<PerplexityResult>& perplexity,
+                    const ReducedModel& reduced, const Measurements& measured,
                     const StageClock& clock) {
   const Communicator& comm = runner.comm();
   const auto peaks = comm.all_gather(std::to_string(peak_rss_bytes()));
@@ -79,7 +79,8 @@ void report_results(const PipelineConfig& config, const RunPaths& paths, const M
     add_identity(report, config, model);
     add_size(report, reduced);
     report.salient_fraction = salient_fraction(runner.store(), units.encode);
-    report.perplexity = perplexity;
+    report.perplexity = measured.perplexity;
+    report.zero_shot = measured.zero_shot;
     report.seconds = clock.seconds();
     for (const std::string& peak : peaks) {
       report.peak_rss_bytes.push_back(std::stoull(peak));

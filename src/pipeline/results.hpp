@@ -14,11 +14,17 @@
 
 namespace btc {
 
+/// What the evaluate stage found.
+struct Measurements {
+  std::vector<PerplexityResult> perplexity;
+  ZeroShotReport zero_shot;
+};
+
 /// Prints the table on rank 0's stdout, and writes the files if this start did any work or they are
 /// missing. Collective.
 void report_results(const PipelineConfig& config, const RunPaths& paths, const ModelConfig& model,
                     const PlannedUnits& units, const StageRunner& runner,
-                    const ReducedModel& reduced, const std::vector<PerplexityResult>& perplexity,
+                    const ReducedModel& reduced, const Measurements& measured,
                     const StageClock& clock);
 
 }  // namespace btc

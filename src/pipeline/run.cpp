@@ -37,6 +37,7 @@
 #include "pipeline/stored_block.hpp"
 #include "pipeline/stored_inputs.hpp"
 #include "pipeline/transforms.hpp"
+#include "pipeline/zero_shot.hpp"
 
 namespace btc {
 
@@ -262,46 +263,94 @@ std::size_t run_encode(const Run& run) {
   });
 }
 
-std::vector<PerplexityResult> run_evaluate(const Run& run, std::size_t& computed) {
-  std::vector<PerplexityResult> results;
-  const Communicator& comm = run.runner.comm();
-  std::unique_ptr<PackedModel> packed;
-  const auto open_packed = [&]() -> const ModelSource& {
-    if (!packed) {
+/// The models that are measured, the packed one opened when it is first needed.
+class Subjects {
+ public:
+  explicit Subjects(const Run& run)
+      : run_(run),
+        kept_(run.units.shared.empty() ? run.paths : RunPaths{run.units.shared}),
+        records_(run.units.shared.empty() ? fs::path() : kept_.state()) {}
+
+  /// Where windows and requests are kept, and the records of what is measured on the original:
+  /// other runs may have them too.
+  [[nodiscard]] const RunPaths& kept() const { return kept_; }
+  [[nodiscard]] const fs::path& records() const { return records_; }
+
+  EvaluationSubject of(Subject subject) {
+    if (subject == Subject::kPacked) {
+      return {subject,
+              run_.units.model.fingerprint,
+              [this]() -> const ModelSource& { return open_packed(); },
+              {}};
+    }
+    return {subject, original_fingerprint(run_.config, run_.identity, run_.place),
+            [this]() -> const ModelSource& { return run_.original; }, records_};
+  }
+
+ private:
+  const ModelSource& open_packed() {
+    const Communicator& comm = run_.runner.comm();
+    if (!packed_) {
       agree(comm, "checking the packed model", [&] {
         if (comm.rank() == 0) {
-          check_packed_model(run.runner.store(), run.units, run.paths);
+          check_packed_model(run_.runner.store(), run_.units, run_.paths);
         }
       });
       agree(comm, "opening the packed model",
-            [&] { packed = PackedModel::open(run.paths.model()); });
+            [&] { packed_ = PackedModel::open(run_.paths.model()); });
     }
-    return *packed;
-  };
-  const bool shared = !run.units.shared.empty();
-  const RunPaths kept = shared ? RunPaths{run.units.shared} : run.paths;
-  const fs::path records = shared ? kept.state() : fs::path();
+    return *packed_;
+  }
+
+  const Run& run_;
+  RunPaths kept_;
+  fs::path records_;
+  std::unique_ptr<PackedModel> packed_;
+};
+
+std::vector<PerplexityResult> measure_perplexities(const Run& run, Subjects& subjects,
+                                                   std::size_t& computed) {
+  std::vector<PerplexityResult> results;
   for (const PerplexityParams& params : run.config.evaluate.perplexity) {
     std::string content;
-    agree(comm, concat("evaluate.perplexity ", params.name),
+    agree(run.runner.comm(), concat("evaluate.perplexity ", params.name),
           [&] { content = source_content(params.source, params.path, run.config.model_path); });
-    Unit unit = windows_unit(params, run.config, kept, run.identity, content);
-    unit.records = records;
+    Unit unit = windows_unit(params, run.config, subjects.kept(), run.identity, content);
+    unit.records = subjects.records();
     const KeptWindows windows =
         keep_windows(run.runner, unit, params, run.config, run.original, computed);
     for (const Subject subject : run.config.evaluate.subjects) {
-      EvaluationSubject measured = {
-          subject, original_fingerprint(run.config, run.identity, run.place),
-          [&run]() -> const ModelSource& { return run.original; }, records};
-      if (subject == Subject::kPacked) {
-        measured = {subject, run.units.model.fingerprint, open_packed, {}};
-      }
-      results.push_back(measure_perplexity(run.runner, measured, params, windows,
+      results.push_back(measure_perplexity(run.runner, subjects.of(subject), params, windows,
                                            run.config.evaluate.windows_in_memory, run.place,
                                            computed));
     }
   }
   return results;
+}
+
+ZeroShotReport measure_zero_shot(const Run& run, Subjects& subjects, std::size_t& computed) {
+  if (!run.config.evaluate.zero_shot) {
+    return {};
+  }
+  const ZeroShotParams& params = *run.config.evaluate.zero_shot;
+  const ModelConfig& model = run.checkpoint.config();
+  const std::vector<TaskRequests> tasks =
+      keep_requests(run.runner, params, run.config.model_path, model, subjects.kept(),
+                    subjects.records(), computed);
+  std::vector<MeasuredTasks> measured;
+  for (const Subject subject : run.config.evaluate.subjects) {
+    measured.push_back({subject, measure_tasks(run.runner, subjects.of(subject), tasks, model,
+                                               params, run.place, computed)});
+  }
+  return report_tasks(tasks, measured);
+}
+
+Measurements run_evaluate(const Run& run, std::size_t& computed) {
+  Subjects subjects(run);
+  Measurements measured;
+  measured.perplexity = measure_perplexities(run, subjects, computed);
+  measured.zero_shot = measure_zero_shot(run, subjects, computed);
+  return measured;
 }
 
 /// Rewrites a file for people only if its text changed.
@@ -396,14 +445,14 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
                             run.identity, computed);
     return computed;
   });
-  std::vector<PerplexityResult> perplexity;
+  Measurements measured;
   clock.time("evaluate", [&] {
     std::size_t computed = 0;
-    perplexity = run_evaluate(run, computed);
+    measured = run_evaluate(run, computed);
     return computed;
   });
   report_results(run.config, run.paths, run.checkpoint.config(), run.units, run.runner, reduced,
-                 perplexity, clock);
+                 measured, clock);
   return clock.worked() ? RunOutcome::kDone : RunOutcome::kNothingToDo;
 }
 

@@ -21,6 +21,10 @@ struct RunPaths {
   [[nodiscard]] std::filesystem::path windows(const std::string& name) const {
     return root / "evaluation" / (name + ".h5");
   }
+  /// @param name tells requests of other tasks or tokenizers apart
+  [[nodiscard]] std::filesystem::path requests(const std::string& name) const {
+    return root / "evaluation" / ("requests-" + name + ".h5");
+  }
   [[nodiscard]] std::filesystem::path activations(int block) const {
     return root / "activations" / (block_stem(block) + ".h5");
   }

@@ -45,8 +45,9 @@ std::string sample_batch(const ModelSource& model, std::size_t first, std::size_
 }
 
 TokenizedText tokenize_source(const std::filesystem::path& model_path,
-                              const std::filesystem::path& text_path) {
-  return tokenize_file(*open_tokenizer(model_path), text_path, TextJoin::kAuto);
+                              const std::filesystem::path& text_path,
+                              TextJoin join = TextJoin::kAuto) {
+  return tokenize_file(*open_tokenizer(model_path), text_path, join);
 }
 
 /// A token file that the user made. @throws InputError if it is damaged too: no retry mends it
@@ -72,10 +73,9 @@ Matrix<std::int32_t> take_rows(const Matrix<std::int32_t>& from, std::size_t sam
 EvaluationWindows windows_of_file(const PerplexityParams& params,
                                   const std::filesystem::path& model_path, std::size_t vocab_size) {
   EvaluationWindows result;
-  result.protocol = "gptq";
   TokenizedText text;
   if (params.source == TokenSource::kText) {
-    text = tokenize_source(model_path, params.path);
+    text = tokenize_source(model_path, params.path, params.join);
   } else {
     TokenFile file = read_prepared(params.path, vocab_size);
     if (file.sequences) {
@@ -86,6 +86,7 @@ EvaluationWindows windows_of_file(const PerplexityParams& params,
     }
     text = std::move(*file.text);
   }
+  result.protocol = text.join == "c4" ? "gptq-c4" : "gptq";
   result.tokens = text.ids.size();
   result.add_bos = text.add_bos;
   result.ids = cut_windows(text.ids, params.window);

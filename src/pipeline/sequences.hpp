@@ -31,7 +31,9 @@ Matrix<std::int32_t> read_calibration(const PipelineConfig& config, std::size_t 
 /// The windows of one perplexity and how they were made.
 struct EvaluationWindows {
   Matrix<std::int32_t> ids;  ///< [windows, window]
-  std::string protocol;      ///< `gptq` (one text, windows without overlap) or `self-sampled`
+  /// `gptq` (one text, windows without overlap), `gptq-c4` (documents joined by a space) or
+  /// `self-sampled`
+  std::string protocol;
   std::uint64_t tokens = 0;  ///< of the whole text, before cutting
   bool add_bos = false;      ///< BOS once, at the very start (gptq) or in each window (sampled)
 };

@@ -5,39 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "report/aligned_table.hpp"
 #include "report/run_report.hpp"
 
 namespace btc {
 namespace {
-
-/// 1234567 -> 1,234,567.
-std::string grouped(std::uint64_t value) {
-  std::string digits = fmt::format("{}", value);
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) {
-    digits.insert(static_cast<std::size_t>(i), ",");
-  }
-  return digits;
-}
-
-/// Columns as wide as their widest cell; the first is aligned left, the others right.
-std::string aligned(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], row[i].size());
-    }
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    text += fmt::format("  {:<{}}", row[0], widths[0]);
-    for (std::size_t i = 1; i < row.size(); ++i) {
-      text += fmt::format("  {:>{}}", row[i], widths[i]);
-    }
-    text += "\n";
-  }
-  return text;
-}
 
 std::string model_line(const RunReport& report) {
   std::string text =
@@ -47,19 +19,6 @@ std::string model_line(const RunReport& report) {
     text += "  (toy: a model this small says little about large ones)\n";
   }
   return text;
-}
-
-std::string perplexity_part(const RunReport& report) {
-  if (report.perplexity.empty()) {
-    return "Perplexity: not measured\n";
-  }
-  std::vector<std::vector<std::string>> rows = {
-      {"text", "subject", "perplexity", "window", "windows", "tokens", "BOS", "protocol"}};
-  for (const auto& r : report.perplexity) {
-    rows.push_back({r.name, r.subject, fmt::format("{:.3f}", r.value), grouped(r.window),
-                    grouped(r.windows), grouped(r.tokens), r.add_bos ? "yes" : "no", r.protocol});
-  }
-  return "Perplexity\n" + aligned(rows);
 }
 
 std::string bits_part(const RunReport& report) {
@@ -107,7 +66,8 @@ std::string cost_part(const RunReport& report) {
 }  // namespace
 
 std::string results_table(const RunReport& report) {
-  return model_line(report) + perplexity_part(report) + bits_part(report) + ledger_part(report) +
+  return model_line(report) + perplexity_table(report.perplexity) +
+         zero_shot_table(report.zero_shot) + bits_part(report) + ledger_part(report) +
          cost_part(report);
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "common/error.hpp"
+#include "report/measurement_json.hpp"
 
 namespace btc {
 namespace {
@@ -22,9 +23,34 @@ std::string stage_seconds(const RunReport& report, std::string_view stage) {
   return it == report.seconds.end() ? "" : fmt::format("{}", it->second);
 }
 
-/// Columns in file order. `result` is null for a row without a perplexity.
-Row make_row(const RunReport& report, const PerplexityResult* result) {
-  const bool packed = result == nullptr || result->subject == "packed";
+/// Columns of a task's score, empty ones for null.
+void add_task_columns(const TaskScore* score, Row& row) {
+  const auto text = [](const auto& value) { return value ? fmt::format("{}", *value) : ""; };
+  const auto metric = [&](std::string_view name) {
+    return score != nullptr ? text(score->value(name)) : "";
+  };
+  const auto field = [&](auto member) {
+    return score != nullptr ? fmt::format("{}", score->*member) : std::string();
+  };
+  row.emplace_back("task", field(&TaskScore::task));
+  for (const std::string_view name :
+       {"acc", "acc_stderr", "acc_norm", "acc_norm_stderr", "acc_bytes", "acc_bytes_stderr",
+        "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte"}) {
+    row.emplace_back(name, metric(name));
+  }
+  row.emplace_back("task_floor", score != nullptr ? text(score->floor) : "");
+  row.emplace_back("task_at_floor", field(&TaskScore::at_floor));
+  row.emplace_back("task_documents", field(&TaskScore::documents));
+  row.emplace_back("task_add_bos", field(&TaskScore::add_bos));
+}
+
+/// Columns in file order. `result` is null for a row without a perplexity, `score` for one without
+/// a score of a task.
+Row make_row(const RunReport& report, const PerplexityResult* result, const TaskScore* score) {
+  const std::string subject = result != nullptr  ? result->subject
+                              : score != nullptr ? score->subject
+                                                 : "packed";
+  const bool packed = subject == "packed";
   const auto if_packed = [&](const auto& value) {
     return packed ? fmt::format("{}", value) : std::string();
   };
@@ -33,41 +59,43 @@ Row make_row(const RunReport& report, const PerplexityResult* result) {
   };
   const double linear_bytes =
       std::round(report.stored_bits * static_cast<double>(report.linear_weights) / 8);
-  return {{"schema_version", fmt::format("{}", kSchemaVersion)},
-          {"run_id", report.run_id},
-          {"created_utc", report.created_utc},
-          {"git_hash", report.git_hash},
-          {"git_dirty", fmt::format("{}", report.git_dirty)},
-          {"config_sha256", report.config_sha256},
-          {"model", report.model},
-          {"variant", packed ? "packed" : result->subject},
-          {"linear_weights", fmt::format("{}", report.linear_weights)},
-          {"parameters", fmt::format("{}", report.parameters)},
-          {"nominal_bits", if_packed(report.nominal_bits)},
-          {"sign_bits", if_packed(report.sign_bits)},
-          {"stored_bits", if_packed(report.stored_bits)},
-          {"model_bits", if_packed(report.model_bits)},
-          {"linear_bytes", if_packed(static_cast<std::uint64_t>(linear_bytes))},
-          {"model_bytes", if_packed(report.total_bytes)},
-          {"salient_fraction", if_packed(report.salient_fraction)},
-          {"ppl_dataset", measured(&PerplexityResult::name)},
-          {"ppl", measured(&PerplexityResult::value)},
-          {"ppl_protocol", measured(&PerplexityResult::protocol)},
-          {"ppl_seqlen", measured(&PerplexityResult::window)},
-          {"ppl_windows", measured(&PerplexityResult::windows)},
-          {"ppl_add_bos", measured(&PerplexityResult::add_bos)},
-          {"ppl_tokens", measured(&PerplexityResult::tokens)},
-          {"s_capture", stage_seconds(report, "capture")},
-          {"s_binarize", stage_seconds(report, "binarize")},
-          {"s_codebook", stage_seconds(report, "codebook")},
-          {"s_encode", stage_seconds(report, "encode")},
-          {"s_reduce", stage_seconds(report, "reduce")},
-          {"s_evaluate", stage_seconds(report, "evaluate")},
-          {"ranks", fmt::format("{}", report.peak_rss_bytes.size())},
-          {"threads_per_rank", fmt::format("{}", report.threads_per_rank)},
-          {"backend", report.backend},
-          {"device", report.device},
-          {"toy", fmt::format("{}", is_toy(report))}};
+  Row row = {{"schema_version", fmt::format("{}", kSchemaVersion)},
+             {"run_id", report.run_id},
+             {"created_utc", report.created_utc},
+             {"git_hash", report.git_hash},
+             {"git_dirty", fmt::format("{}", report.git_dirty)},
+             {"config_sha256", report.config_sha256},
+             {"model", report.model},
+             {"variant", subject},
+             {"linear_weights", fmt::format("{}", report.linear_weights)},
+             {"parameters", fmt::format("{}", report.parameters)},
+             {"nominal_bits", if_packed(report.nominal_bits)},
+             {"sign_bits", if_packed(report.sign_bits)},
+             {"stored_bits", if_packed(report.stored_bits)},
+             {"model_bits", if_packed(report.model_bits)},
+             {"linear_bytes", if_packed(static_cast<std::uint64_t>(linear_bytes))},
+             {"model_bytes", if_packed(report.total_bytes)},
+             {"salient_fraction", if_packed(report.salient_fraction)},
+             {"ppl_dataset", measured(&PerplexityResult::name)},
+             {"ppl", measured(&PerplexityResult::value)},
+             {"ppl_protocol", measured(&PerplexityResult::protocol)},
+             {"ppl_seqlen", measured(&PerplexityResult::window)},
+             {"ppl_windows", measured(&PerplexityResult::windows)},
+             {"ppl_add_bos", measured(&PerplexityResult::add_bos)},
+             {"ppl_tokens", measured(&PerplexityResult::tokens)},
+             {"s_capture", stage_seconds(report, "capture")},
+             {"s_binarize", stage_seconds(report, "binarize")},
+             {"s_codebook", stage_seconds(report, "codebook")},
+             {"s_encode", stage_seconds(report, "encode")},
+             {"s_reduce", stage_seconds(report, "reduce")},
+             {"s_evaluate", stage_seconds(report, "evaluate")},
+             {"ranks", fmt::format("{}", report.peak_rss_bytes.size())},
+             {"threads_per_rank", fmt::format("{}", report.threads_per_rank)},
+             {"backend", report.backend},
+             {"device", report.device},
+             {"toy", fmt::format("{}", is_toy(report))}};
+  add_task_columns(score, row);
+  return row;
 }
 
 template <typename Part>
@@ -96,17 +124,6 @@ bool is_toy(const RunReport& report) { return report.parameters < kToyParameters
 
 std::string results_json(const RunReport& report) {
   using Json = nlohmann::ordered_json;
-  Json perplexity = Json::array();
-  for (const auto& r : report.perplexity) {
-    perplexity.push_back({{"subject", r.subject},
-                          {"name", r.name},
-                          {"protocol", r.protocol},
-                          {"window", r.window},
-                          {"windows", r.windows},
-                          {"tokens", r.tokens},
-                          {"add_bos", r.add_bos},
-                          {"value", r.value}});
-  }
   Json ledger = Json::array();
   for (const auto& line : report.ledger) {
     ledger.push_back({{"category", line.category}, {"bytes", line.bytes}});
@@ -115,32 +132,38 @@ std::string results_json(const RunReport& report) {
   for (const auto& [stage, value] : report.seconds) {
     seconds[stage] = value;
   }
-  const Json row = {{"schema_version", kSchemaVersion},
-                    {"run_id", report.run_id},
-                    {"created_utc", report.created_utc},
-                    {"git", report.git_hash},
-                    {"git_dirty", report.git_dirty},
-                    {"config_sha256", report.config_sha256},
-                    {"model", report.model},
-                    {"toy", is_toy(report)},
-                    {"linear_weights", report.linear_weights},
-                    {"parameters", report.parameters},
-                    {"bits",
-                     {{"nominal", report.nominal_bits},
-                      {"sign", report.sign_bits},
-                      {"stored", report.stored_bits},
-                      {"model", report.model_bits}}},
-                    {"salient_fraction", report.salient_fraction},
-                    {"perplexity", perplexity},
-                    {"ledger", ledger},
-                    {"total_bytes", report.total_bytes},
-                    {"seconds", seconds},
-                    {"peak_rss_bytes", report.peak_rss_bytes},
-                    {"ranks", report.peak_rss_bytes.size()},
-                    {"threads_per_rank", report.threads_per_rank},
-                    {"backend", report.backend},
-                    {"device", report.device}};
-  return Json{{"btc", row}}.dump(2) + "\n";
+  Json row = {{"schema_version", kSchemaVersion},
+              {"run_id", report.run_id},
+              {"created_utc", report.created_utc},
+              {"git", report.git_hash},
+              {"git_dirty", report.git_dirty},
+              {"config_sha256", report.config_sha256},
+              {"model", report.model},
+              {"toy", is_toy(report)},
+              {"linear_weights", report.linear_weights},
+              {"parameters", report.parameters},
+              {"bits",
+               {{"nominal", report.nominal_bits},
+                {"sign", report.sign_bits},
+                {"stored", report.stored_bits},
+                {"model", report.model_bits}}},
+              {"salient_fraction", report.salient_fraction},
+              {"perplexity", perplexity_json(report.perplexity)},
+              {"ledger", ledger},
+              {"total_bytes", report.total_bytes},
+              {"seconds", seconds},
+              {"peak_rss_bytes", report.peak_rss_bytes},
+              {"ranks", report.peak_rss_bytes.size()},
+              {"threads_per_rank", report.threads_per_rank},
+              {"backend", report.backend},
+              {"device", report.device}};
+  if (!report.zero_shot.empty()) {
+    row["zero_shot"] = zero_shot_json(report.zero_shot);
+  }
+  Json root = Json::object();
+  add_harness_keys(report.zero_shot, root);
+  root["btc"] = std::move(row);
+  return root.dump(2) + "\n";
 }
 
 RunReport parse_results(const std::string& text, const std::string& origin) {
@@ -174,6 +197,9 @@ RunReport parse_results(const std::string& text, const std::string& origin) {
                                    r.at("windows"), r.at("tokens"), r.at("add_bos"),
                                    r.at("value")});
     }
+    if (row.contains("zero_shot")) {
+      report.zero_shot = zero_shot_from(row.at("zero_shot"));
+    }
     for (const auto& [stage, seconds] : row.at("seconds").items()) {
       report.seconds.emplace_back(stage, seconds.get<double>());
     }
@@ -190,10 +216,13 @@ RunReport parse_results(const std::string& text, const std::string& origin) {
 std::string results_csv(const RunReport& report) {
   std::vector<Row> rows;
   for (const auto& result : report.perplexity) {
-    rows.push_back(make_row(report, &result));
+    rows.push_back(make_row(report, &result, nullptr));
+  }
+  for (const auto& score : report.zero_shot.scores) {
+    rows.push_back(make_row(report, nullptr, &score));
   }
   if (rows.empty()) {
-    rows.push_back(make_row(report, nullptr));
+    rows.push_back(make_row(report, nullptr, nullptr));
   }
   std::string text = csv_line(rows.front(), [](const auto& column) { return column.first; });
   for (const auto& row : rows) {

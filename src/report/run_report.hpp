@@ -7,19 +7,10 @@
 #include <utility>
 #include <vector>
 
-namespace btc {
+#include "report/perplexity_report.hpp"
+#include "report/zero_shot_report.hpp"
 
-/// One perplexity. `subject` and `protocol` are words of the configuration.
-struct PerplexityResult {
-  std::string subject;   ///< `original` or `packed`
-  std::string name;      ///< of the text
-  std::string protocol;  ///< how it was measured, e.g. `gptq`; sampled texts are labelled here
-  std::uint64_t window = 0;
-  std::uint64_t windows = 0;
-  std::uint64_t tokens = 0;
-  bool add_bos = false;
-  double value = 0;
-};
+namespace btc {
 
 /// Bytes of the model directory by category, in ledger order; they sum to `total_bytes`.
 struct CategoryBytes {
@@ -44,6 +35,7 @@ struct RunReport {
   std::vector<CategoryBytes> ledger;
   std::uint64_t total_bytes = 0;
   std::vector<PerplexityResult> perplexity;
+  ZeroShotReport zero_shot;
   std::vector<std::pair<std::string, double>> seconds;  ///< (stage, wall seconds) in run order
   std::vector<std::uint64_t> peak_rss_bytes;            ///< of each rank; its size is `ranks`
   int threads_per_rank = 1;
@@ -54,15 +46,17 @@ struct RunReport {
 /// A model too small to say much about large ones; its figures are marked and kept apart.
 bool is_toy(const RunReport& report);
 
-/// `results.json`: everything above under the key `btc`.
+/// `results.json`: everything above under the key `btc`; beside it, where tasks were scored, the
+/// keys of lm-eval's results.
 std::string results_json(const RunReport& report);
 /// The report that `results_json` wrote. @param origin file name for messages
 /// @throws FormatError if it is no such text, or of another version
 RunReport parse_results(const std::string& text, const std::string& origin);
 /// A field of a CSV file, quoted only when needed (RFC 4180).
 std::string csv_field(const std::string& text);
-/// `results.csv`: the fixed header, then one row for each perplexity, or one row for the packed
-/// model when none was measured. Columns that say nothing about a row's subject are empty.
+/// `results.csv`: the fixed header, then one row for each perplexity and for each score of a task,
+/// or one row for the packed model when nothing was measured. Columns that say nothing about a row
+/// are empty.
 std::string results_csv(const RunReport& report);
 /// The closing table for people.
 std::string results_table(const RunReport& report);

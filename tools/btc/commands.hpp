@@ -9,6 +9,8 @@ namespace btc {
 void add_prepare(CLI::App& app);
 /// `btc inspect`: ledger and checksums of a packed model.
 void add_inspect(CLI::App& app);
+/// `btc evaluate`: zero-shot tasks and perplexity of a model directory.
+void add_evaluate(CLI::App& app);
 /// `btc export`: packed model -> dense Hugging Face directory.
 void add_export(CLI::App& app);
 /// `btc doctor`: what this machine and build offer.

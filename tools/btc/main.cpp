@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   btc::add_prepare(app);
   btc::add_inspect(app);
+  btc::add_evaluate(app);
   btc::add_export(app);
   btc::add_doctor(app);
   btc::add_quantize_linear(app);
@@ -24,6 +25,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     return 0;
+  } catch (const CLI::RuntimeError& error) {  // a command that has exit codes of its own
+    return error.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUserError;
   } catch (const btc::UserError& error) {

@@ -34,6 +34,9 @@ constexpr const char* kFull =
     "  perplexity:\n"
     "    - {name: wikitext2, path: b.raw, window: 512, windows: 9}\n"
     "    - {name: own, source: self, samples: 5}\n"
+    "    - {name: c4, path: c4.jsonl, join: c4}\n"
+    "  zero_shot: {tasks: [btc7, piqa], data: tasks, add_bos: false, limit: 20,\n"
+    "              batch_tokens: 2048, tokens_in_memory: 100000}\n"
     "resume: {verify: full}\n";
 
 class LoadConfig : public ::testing::Test {
@@ -70,6 +73,33 @@ TEST_F(LoadConfig, TakesDefaultsForEveryKeyButTheRequiredOnes) {
   EXPECT_EQ(config.calibration.source, TokenSource::kSelf);
   EXPECT_FALSE(config.codebook.has_value());
   EXPECT_TRUE(config.evaluate.perplexity.empty());
+  EXPECT_FALSE(config.evaluate.zero_shot.has_value());
+}
+
+TEST_F(LoadConfig, ZeroShotTakesTaskFilesOrRequests) {
+  const auto with = [](const std::string& zero_shot) {
+    return concat(kSmall, "evaluate: {zero_shot: ", zero_shot, "}\n");
+  };
+  EXPECT_EQ(load(with("{requests: r.h5}")).evaluate.zero_shot->requests, "r.h5");
+  EXPECT_EQ(load(with("{tasks: [rte], data: d}")).evaluate.zero_shot->add_bos, AddBos::kAuto);
+  EXPECT_FALSE(load(with("none")).evaluate.zero_shot.has_value());
+  EXPECT_THAT(error_of(with("{tasks: [rte]}")),
+              AllOf(HasSubstr("evaluate.zero_shot"), HasSubstr("either data or requests")));
+  EXPECT_THAT(error_of(with("{data: d, requests: r.h5, tasks: [rte]}")),
+              HasSubstr("either data or requests"));
+  EXPECT_THAT(error_of(with("{data: d}")), HasSubstr("data needs tasks"));
+  EXPECT_THAT(error_of(with("{requests: r.h5, add_bos: true}")), HasSubstr("add_bos needs data"));
+  EXPECT_THAT(error_of(with("{requests: r.h5, limit: 3}")), HasSubstr("limit needs data"));
+  EXPECT_THAT(error_of(with("{data: d, tasks: rte}")), HasSubstr("expected a list"));
+  EXPECT_THAT(error_of(with("{data: d, tasks: [rte], add_bos: maybe}")),
+              HasSubstr("expected one of: auto, true, false"));
+  EXPECT_THAT(error_of(with("{data: d, tasks: [rte], shots: 5}")), HasSubstr("shots"));
+}
+
+TEST_F(LoadConfig, AJoinIsForTexts) {
+  EXPECT_THAT(error_of(concat(kSmall, "evaluate: {perplexity: [{name: p, source: ids, path: p.h5, ",
+                              "join: c4}]}\n")),
+              HasSubstr("join needs source: text"));
 }
 
 TEST_F(LoadConfig, ReadsEveryKey) {
@@ -97,11 +127,21 @@ TEST_F(LoadConfig, ReadsEveryKey) {
   EXPECT_EQ(config.codebook->init, CodebookInit::kRandom);
   EXPECT_FALSE(config.codebook->refit);
   EXPECT_THAT(config.evaluate.subjects, ElementsAre(Subject::kPacked));
-  ASSERT_EQ(config.evaluate.perplexity.size(), 2U);
+  ASSERT_EQ(config.evaluate.perplexity.size(), 3U);
   EXPECT_EQ(config.evaluate.perplexity[0].source, TokenSource::kText);
   EXPECT_EQ(config.evaluate.perplexity[0].windows, 9U);
   EXPECT_EQ(config.evaluate.perplexity[1].source, TokenSource::kSelf);
   EXPECT_EQ(config.evaluate.perplexity[1].samples, 5U);
+  EXPECT_EQ(config.evaluate.perplexity[0].join, TextJoin::kAuto);
+  EXPECT_EQ(config.evaluate.perplexity[2].join, TextJoin::kC4);
+  ASSERT_TRUE(config.evaluate.zero_shot.has_value());
+  EXPECT_THAT(config.evaluate.zero_shot->tasks, ElementsAre("btc7", "piqa"));
+  EXPECT_EQ(config.evaluate.zero_shot->data, "tasks");
+  EXPECT_EQ(config.evaluate.zero_shot->requests, "");
+  EXPECT_EQ(config.evaluate.zero_shot->add_bos, AddBos::kFalse);
+  EXPECT_EQ(config.evaluate.zero_shot->limit, 20U);
+  EXPECT_EQ(config.evaluate.zero_shot->batch_tokens, 2048U);
+  EXPECT_EQ(config.evaluate.zero_shot->tokens_in_memory, 100000U);
   EXPECT_EQ(config.resume.verify, ResumeVerify::kFull);
 }
 
