@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Scores local tasks with the harness's own code and `transformers` in fp32, on the CPU.
 
-    harness_scores.py --model DIR --data ../shared/data --tasks btc7 --out OUT.jsonl [--bos]
-                      [--limit N | --spread N] [--batch-size 16] [--max-length N] [--threads 1] [--work DIR]
+    harness_scores.py --model DIR --data ../shared/data --tasks btc7 --out OUT.jsonl
+                      [--bos auto|true|false] [--limit N | --spread N] [--batch-size 16]
+                      [--max-length N] [--threads 1] [--work DIR]
 
 OUT.jsonl: one object per request, in the order of documents and choices:
     {"task", "doc", "choice", "loglik", "greedy"}
@@ -26,7 +27,8 @@ def parse():
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--tasks", default="btc7")
     parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--bos", action="store_true", help="the tokenizer puts BOS in front")
+    parser.add_argument("--bos", choices=["auto", "true", "false"], default="auto",
+                        help="whether BOS stands in front of each text; auto: as the tokenizer says")
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--limit", type=int, help="the first N documents of each task")
     part.add_argument("--spread", type=int, help="N documents evenly over each task's file")
@@ -43,7 +45,12 @@ def open_harness(args):
     from lm_eval.models.huggingface import HFLM
     torch.set_num_threads(args.threads)
     return HFLM(pretrained=str(args.model), dtype="float32", backend="causal", device="cpu",
-                batch_size=args.batch_size, max_length=args.max_length, add_bos_token=args.bos)
+                batch_size=args.batch_size, max_length=args.max_length,
+                add_bos_token={"auto": None, "true": True, "false": False}[args.bos])
+
+
+def adds_bos(model):
+    return model.tok_encode("a")[0] == model.prefix_token_id
 
 
 def check_ids(model, directory, samples):
@@ -53,7 +60,7 @@ def check_ids(model, directory, samples):
         return 0
     import sentencepiece
     plain = sentencepiece.SentencePieceProcessor(model_file=str(path))
-    bos = [plain.bos_id()] if model.add_bos_token else []
+    bos = [plain.bos_id()] if adds_bos(model) else []
     texts = {"".join(map(str, sample_args)) for sample in samples
              for sample_args in sample["arguments"]}
     for text in texts:
@@ -97,7 +104,8 @@ def main():
                                     bootstrap_iters=1000)
     seconds = time.perf_counter() - started
     summary = {"lm_eval": lm_eval.__version__, "transformers": transformers.__version__,
-               "torch": torch.__version__, "dtype": "float32", "bos": args.bos,
+               "torch": torch.__version__, "dtype": "float32", "add_bos": args.bos,
+               "bos_in_front": adds_bos(model),
                "max_length": model.max_length, "limit": args.limit, "seconds": round(seconds, 2),
                "batch_size": args.batch_size, "threads": args.threads, "tasks": {}}
     args.out.parent.mkdir(parents=True, exist_ok=True)

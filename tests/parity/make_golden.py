@@ -39,8 +39,9 @@ def run_of(path):
             "greedy": ["".join("01"[bool(greedy)] for _, greedy in answers)
                        for answers in documents.values()],
             "metrics": metrics}
-    return {"add_bos": summary["bos"], "max_length": summary["max_length"], "tasks": tasks}, {
-        key: summary[key] for key in ("lm_eval", "transformers", "torch", "dtype")}
+    run = {key: summary[key] for key in ("add_bos", "bos_in_front", "max_length")}
+    versions = {key: summary[key] for key in ("lm_eval", "transformers", "torch", "dtype")}
+    return {**run, "tasks": tasks}, versions
 
 
 def dump(golden):
