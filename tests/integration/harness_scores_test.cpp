@@ -20,7 +20,7 @@
 #include "io/atomic_file.hpp"
 #include "model/block_forward.hpp"
 #include "model/checkpoint.hpp"
-#include "model/tokenizer.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 namespace {
