@@ -10,8 +10,8 @@
 #include "eval/prepare_requests.hpp"
 #include "eval/task_comparison.hpp"
 #include "eval/task_result.hpp"
-#include "tokenizer/tokenizer.hpp"
 #include "pipeline/score_tasks.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 

@@ -13,9 +13,9 @@
 #include "generate/generate.hpp"
 #include "generate/text_stream.hpp"
 #include "model/checkpoint.hpp"
-#include "tokenizer/tokenizer.hpp"
 #include "pack/manifest.hpp"
 #include "pack/packed_model.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace btc {
 
