@@ -134,7 +134,7 @@ TEST(ResultsTable, ShowsTheFourBitNumbersTogether) {
 
 TEST(ResultsTable, ShowsBothPerplexitiesTheLedgerAndTheCost) {
   const std::string table = results_table(sample());
-  EXPECT_THAT(table, ContainsRegex("wikitext2 +original +63.050 +512 +9 +4,600 +yes +gptq"));
+  EXPECT_THAT(table, ContainsRegex("wikitext2 +original +63.050 +512 +512 +9 +4,600 +yes +gptq"));
   EXPECT_THAT(table, ContainsRegex("wikitext2 +packed +71.250"));
   EXPECT_THAT(table, ContainsRegex("signs +1,000,000 +81.0 %"));
   EXPECT_THAT(table, ContainsRegex("total +1,234,567 +100.0 %"));
