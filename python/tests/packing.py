@@ -107,7 +107,8 @@ CASES = [Case(f"preset_{name}", f"preset: {name}\n", GOLDEN[k % len(GOLDEN)])
          "codebook: {vector_length: 8, target_bits: 0.7, scope: model}\n",
          toy={"intermediate": 2112}),
     Case("column_scales_of_each_group",
-         "binarize: {method: arb_rc, split_points: 2, salient_groups: true, panel: 24}\n"
+         "binarize: {method: arb_rc, split_points: 2, split_rule: search, salient_groups: true, "
+         "panel: 24}\n"
          "codebook: none\n"),
     Case("given_scales", "binarize: {scales: given, split_points: 0, salient: none}\n"
          "codebook: {vector_length: 8, target_bits: 0.6}\n", toy={"binary": True}),
