@@ -10,6 +10,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <tuple>
 
 #include "calibration/tokens.hpp"
 #include "common/error.hpp"
@@ -89,7 +90,9 @@ json all_merges(const TokenIds& ids, bool as_pairs) {
     std::int32_t rank;
     std::int32_t left;
     std::int32_t right;
-    auto operator<=>(const Split&) const = default;
+    bool operator<(const Split& other) const {
+      return std::tie(rank, left, right) < std::tie(other.rank, other.left, other.right);
+    }
   };
   std::vector<Split> splits;
   std::vector<std::string> tokens(ids.size());
@@ -109,7 +112,7 @@ json all_merges(const TokenIds& ids, bool as_pairs) {
   for (const Split& split : splits) {
     const std::string& left = tokens.at(static_cast<std::size_t>(split.left));
     const std::string& right = tokens.at(static_cast<std::size_t>(split.right));
-    merges.push_back(as_pairs ? json({left, right}) : json(left + " " + right));
+    merges.push_back(as_pairs ? json({left, right}) : json(concat(left, " ", right)));
   }
   return merges;
 }

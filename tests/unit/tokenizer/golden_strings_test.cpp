@@ -25,14 +25,14 @@ fs::path golden_folder() { return BTC_SOURCE_DIR "/tests/golden/tokenizers"; }
 fs::path shared_folder() { return BTC_SOURCE_DIR "/../shared/data/tokenizers"; }
 
 const std::vector<std::string>& strings() {
-  static const auto all = nlohmann::json::parse(read_text_file(golden_folder() / "strings.json"))
-                              .get<std::vector<std::string>>();
-  return all;
+  static const auto kAll = nlohmann::json::parse(read_text_file(golden_folder() / "strings.json"))
+                               .get<std::vector<std::string>>();
+  return kAll;
 }
 
 const nlohmann::json& goldens() {
-  static const auto all = nlohmann::json::parse(read_text_file(golden_folder() / "goldens.json"));
-  return all;
+  static const auto kAll = nlohmann::json::parse(read_text_file(golden_folder() / "goldens.json"));
+  return kAll;
 }
 
 std::string bytes_of(const Ids& ids) {
@@ -89,7 +89,7 @@ class ByteLevelTokenizer : public SmallTokenizer {};
 
 TEST_P(ByteLevelTokenizer, DecodesToTheTextItself) {
   expect_golden<std::string>(name() + "/decode", [&](std::size_t k) {
-    const std::string text = tokenizer_->decode(tokenizer_->encode(strings()[k]));
+    std::string text = tokenizer_->decode(tokenizer_->encode(strings()[k]));
     EXPECT_EQ(text,
               name() == "qwen2_like" ? to_normal_form(strings()[k], NormalForm::kC) : strings()[k]);
     return text;
