@@ -71,6 +71,7 @@ void make_requests(StageRunner& runner, const Unit& unit, const ZeroShotParams& 
 
 /// A file that the user made. @throws InputError if it is damaged too: no retry mends it
 RequestFile read_given(const fs::path& path, const fs::path& model_path, const ModelConfig& model) {
+  BTC_REQUIRE(InputError, fs::is_regular_file(path), "no such file: ", path.string());
   try {
     RequestFile file = read_requests(path, model.vocab_size, {});
     if (!file.tokenizer_sha256.empty()) {

@@ -115,14 +115,16 @@ TEST_F(ZeroShot, ResultsHaveBothModelsAndTheKeysOfTheHarness) {
 
 TEST_F(ZeroShot, ResultsDoNotDependOnTheNumberOfRanks) {
   bench()->configure("one", {.evaluate = evaluate()});
-  ASSERT_EQ(bench()->start("one", 1).exit_code, 0);
+  const ProcessResult result = bench()->start("one", 1);
+  ASSERT_EQ(result.exit_code, 0) << result.text();
   EXPECT_EQ(zero_shot_of("one"), zero_shot_of("two"));
 }
 
 TEST_F(ZeroShot, AFinishedRunScoresNothingAgain) {
   const auto before = times_below(bench()->run_dir("two") / "state" / "evaluate");
   EXPECT_GT(before.size(), 6U);
-  ASSERT_EQ(bench()->start("two", 1).exit_code, 0);
+  const ProcessResult result = bench()->start("two", 1);
+  ASSERT_EQ(result.exit_code, 0) << result.text();
   EXPECT_EQ(times_below(bench()->run_dir("two") / "state" / "evaluate"), before);
 }
 
