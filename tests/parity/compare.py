@@ -3,10 +3,11 @@
 
     compare.py HARNESS.jsonl OURS.jsonl [--tolerance 1e-3]
 
-Both files hold the same requests, one object each: task, doc, choice, loglik and greedy. Beside them lie HARNESS.summary.json of harness_scores.py and OURS.results.json of
-`btc evaluate`. Passes if each log-likelihood is within the tolerance (in nats; a text of many
-windows may miss by that much per 2,000 nats, because the harness adds up windows in fp32), equally
-greedy, and every metric that both report is equal: accuracies exactly, perplexities to 1e-5.
+Both files hold the same requests, one object each: task, doc, choice, loglik and greedy. Beside them
+lie HARNESS.summary.json of harness_scores.py and OURS.results.json of `btc evaluate`. Passes if each
+log-likelihood is within the tolerance (in nats; a text of many windows may miss by that much per
+2,000 nats, because the harness adds up windows in fp32), equally greedy, and every metric that both
+report is equal: accuracies exactly, perplexities to 1e-5.
 """
 
 import argparse

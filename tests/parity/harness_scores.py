@@ -28,7 +28,7 @@ def parse():
     parser.add_argument("--tasks", default="btc7")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--bos", choices=["auto", "true", "false"], default="auto",
-                        help="whether BOS stands in front of each text; auto: as the tokenizer says")
+                        help="BOS in front of each text; auto: as the tokenizer says")
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--limit", type=int, help="the first N documents of each task")
     part.add_argument("--spread", type=int, help="N documents evenly over each task's file")

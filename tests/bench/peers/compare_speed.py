@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Speed of btc beside transformers and lm-eval's HFLM, on the same cores in the same run.
 
-    compare_speed.py [perplexity|btc7|ranks|generate ...] [--bin build/release/bin] [--threads 2]
+    compare_speed.py [perplexity|btc7|ranks ...] [--bin build/release/bin] [--threads 2]
                      [--model examples/wiki-llama-7m] [--data ../shared/data] [--rounds 3]
-                     [--documents 200] [--tokens 200]
+                     [--documents 200]
 
 Run it with the Python of tests/parity/run.sh. Ours and the peer take turns; the best of the rounds
 counts for each. Time of ours is that of the whole process, start and reading the model included;
@@ -11,14 +11,12 @@ that of a peer begins when its model is loaded and its imports are done. Fails i
     perplexity  the full WikiText-2 test, windows of the model's context  (wanted: at least 1)
     btc7        the first --documents of each task, 0: all               (wanted: at least 3)
     ranks       the same and perplexity: 2 ranks beside 1, a thread each (wanted: at least 1.7)
-    generate    tokens per second beside transformers in bf16            (wanted: at least 1)
 """
 
 import argparse
 import json
 import math
 import os
-import re
 import subprocess
 import sys
 import time
@@ -37,7 +35,6 @@ def parse():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--documents", type=int, default=200)
-    parser.add_argument("--tokens", type=int, default=200)
     args = parser.parse_args()
     args.window = json.loads((args.model / "config.json").read_text())["max_position_embeddings"]
     args.window = min(args.window, 2048)
@@ -55,11 +52,9 @@ def run(command, log):
     return time.perf_counter() - start, done.stdout
 
 
-def say(name, ours, peer, wanted, unit="s"):
-    ratio = peer / ours if unit == "s" else ours / peer
-    load = os.getloadavg()[0]
-    print(f"{name}: {ours:.2f} {unit} beside {peer:.2f} {unit}, ratio {ratio:.2f} (wanted "
-          f"{wanted}); load {load:.1f}", flush=True)
+def say(name, ours, peer, wanted):
+    print(f"{name}: {ours:.2f} s beside {peer:.2f} s, ratio {peer / ours:.2f} (wanted {wanted}); "
+          f"load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def evaluate(args, name, what, ranks=1, threads=None):
@@ -138,28 +133,9 @@ def ranks(args):
         say(f"2 ranks, {name}", min(seconds[2]), min(seconds[1]), 1.7)
 
 
-def generate(args):
-    prompt = "The history of the city begins"
-    ours, peers = [], []
-    for _ in range(args.rounds):
-        log = args.work / "generate.log"
-        log.unlink(missing_ok=True)
-        run([args.bin / "btc", "generate", "--model", args.model, "--prompt", prompt,
-             "--max-tokens", args.tokens, "--temperature", 0, "--threads", args.threads], log)
-        prompt_line, line = (
-            re.search(rf"^{word} +([0-9]+) tokens.* in ([0-9.]+) s", log.read_text(), re.MULTILINE)
-            for word in ("prompt", "generation"))
-        ours.append(int(line.group(1)) / (float(prompt_line.group(2)) + float(line.group(2))))
-        _, text = run([sys.executable, HERE / "hf_generate.py", "--model", args.model, "--prompt",
-                       prompt, "--tokens", args.tokens, "--threads", args.threads],
-                      args.work / "peer.log")
-        peers.append(json.loads(text)["tokens_per_second"])
-    say("generate", max(ours), max(peers), 1, "tokens/s")
-
-
 def main():
     args = parse()
-    known = {"perplexity": perplexity, "btc7": btc7, "ranks": ranks, "generate": generate}
+    known = {"perplexity": perplexity, "btc7": btc7, "ranks": ranks}
     unknown = set(args.what) - known.keys()
     if unknown:
         raise SystemExit(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")

@@ -4,8 +4,8 @@
     hf_perplexity.py --model DIR --text wiki.test.raw --window 512 [--threads 2]
                      [--batch-size 4] [--windows N]
 
-Prints one JSON object. `seconds` is the time of the forward passes and losses, model loaded and text
-tokenized.
+Prints one JSON object. `seconds` is the time of the forward passes and losses: the model is
+loaded and the text tokenized before.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main():
     with torch.inference_mode():
         window_losses(model, windows[:args.batch_size])
         start = time.perf_counter()
-        losses = torch.cat([window_losses(model, batch) for batch in windows.split(args.batch_size)])
+        losses = torch.cat([window_losses(model, part) for part in windows.split(args.batch_size)])
         seconds = time.perf_counter() - start
     print(json.dumps({"seconds": round(seconds, 3), "tokens": windows.numel(),
                       "windows": len(windows), "batch_size": args.batch_size,
