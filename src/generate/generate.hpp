@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -13,16 +13,13 @@
 
 namespace btc {
 
-/// Ids that end a text: `eos_token_id` of generation_config.json or, where that has none, of
-/// config.json; a number or a list. Empty: nothing ends a text.
-/// @throws InputError for a value of another kind
-std::vector<std::int32_t> end_ids(const std::filesystem::path& model_directory);
-
 struct GenerateParams {
   std::size_t max_tokens = 128;  ///< new ones
   SamplingParams sampling;
   std::uint64_t seed = 0;             ///< equal seeds give equal ids
   std::vector<std::int32_t> end_ids;  ///< any of them ends the text
+  /// Ids that the tokenizer has: a padded embedding has rows beyond, which are never drawn.
+  std::size_t vocabulary = std::numeric_limits<std::size_t>::max();
 };
 
 struct Generated {

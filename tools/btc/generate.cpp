@@ -85,7 +85,7 @@ void print_report(const Generated& result, std::size_t prompt, const LoadedModel
 void generate_text(GenerateOptions options) {
   check(options.params.sampling);
   const std::unique_ptr<Tokenizer> tokenizer = open_tokenizer(options.model);
-  const std::vector<std::int32_t> text = tokenizer->encode(options.prompt);
+  const std::vector<std::int32_t> text = tokenizer->encode_prompt(options.prompt);
   std::vector<std::int32_t> prompt = text;
   if (const auto bos = tokenizer->bos_id()) {
     prompt.insert(prompt.begin(), *bos);
@@ -93,7 +93,8 @@ void generate_text(GenerateOptions options) {
   const LoadedModel loaded = load(options.model, options.weights);
   options.params.max_tokens =
       room_for(loaded.model.config(), prompt.size(), options.params.max_tokens);
-  options.params.end_ids = end_ids(options.model);
+  options.params.end_ids = tokenizer->eos_ids();
+  options.params.vocabulary = tokenizer->vocab_size();
   const auto hardware = static_cast<int>(std::thread::hardware_concurrency());
   const Workers workers(options.threads > 0 ? options.threads : std::max(1, hardware));
   IncrementalForward forward(loaded.model, workers, prompt.size() + options.params.max_tokens);
