@@ -215,14 +215,14 @@ void PlaneRows::decode_panel(std::size_t i, std::size_t b, const float* scales, 
 void PlaneRows::decode_levels(std::size_t i, std::size_t b, const float* scales, float* q) const {
   const std::size_t end = std::min((b + 1) * panel_, cols_);
   const Lanes alpha = all_lanes(scales[b]);
-  const std::int32_t zero = zeros_[i * panels_ + b];
+  const Lanes zero = all_lanes(zeros_[i * panels_ + b]);
   for (std::size_t j = b * panel_; j < end; j += kLanes) {
-    LaneInts level = LaneInts{} - zero;
+    LaneInts level = {};
     for (int plane = 0; plane < level_bits_; ++plane) {
       level += lanes_of_bits(planes_.at(i, static_cast<std::size_t>(plane), j)) &
                (LaneInts{} + (1 << plane));
     }
-    store_lanes(q + j, alpha * __builtin_convertvector(level, Lanes));
+    store_lanes(q + j, alpha * (__builtin_convertvector(level, Lanes) - zero));
   }
 }
 
