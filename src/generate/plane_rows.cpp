@@ -217,12 +217,12 @@ void PlaneRows::decode_levels(std::size_t i, std::size_t b, const float* scales,
   const Lanes alpha = all_lanes(scales[b]);
   const Lanes zero = all_lanes(zeros_[i * panels_ + b]);
   for (std::size_t j = b * panel_; j < end; j += kLanes) {
-    LaneInts level = {};
+    Lanes level = {};
     for (int plane = 0; plane < level_bits_; ++plane) {
-      level += lanes_of_bits(planes_.at(i, static_cast<std::size_t>(plane), j)) &
-               (LaneInts{} + (1 << plane));
+      const LaneInts bit = lanes_of_bits(planes_.at(i, static_cast<std::size_t>(plane), j));
+      level += choose(bit, all_lanes(static_cast<float>(1 << plane)), Lanes{});
     }
-    store_lanes(q + j, alpha * (__builtin_convertvector(level, Lanes) - zero));
+    store_lanes(q + j, alpha * (level - zero));
   }
 }
 
