@@ -52,9 +52,11 @@ BitPlanes::BitPlanes(std::size_t rows, std::size_t planes, std::size_t bits)
       row_bytes_(ceil_div(bits, 8)),
       bytes_(rows * planes * row_bytes_ + sizeof(std::uint32_t), 0) {}
 
-void BitPlanes::set(std::size_t i, std::size_t plane, std::size_t j) {
-  std::uint8_t& byte = bytes_[(i * planes_ + plane) * row_bytes_ + j / 8];
-  byte = static_cast<std::uint8_t>(byte | (1U << (j % 8)));
+void BitPlanes::set_code(std::size_t i, std::size_t j, std::uint32_t code) {
+  for (std::size_t plane = 0; plane < planes_; ++plane) {
+    std::uint8_t& byte = bytes_[(i * planes_ + plane) * row_bytes_ + j / 8];
+    byte = static_cast<std::uint8_t>(byte | (((code >> plane) & 1U) << (j % 8)));
+  }
 }
 
 PlaneRows::PlaneRows(const QuantizedLinear& linear)
@@ -111,11 +113,7 @@ void PlaneRows::store_planes(const QuantizedLinear& linear) {
         const std::uint32_t group = group_bits == 0 ? 0 : linear.group(i, j);
         code = (linear.signs.get(i, j) ? 1U : 0U) | (group < groups_ ? group << 1U : 0U);
       }
-      for (std::size_t plane = 0; plane < planes_.planes(); ++plane) {
-        if (((code >> plane) & 1U) != 0) {
-          planes_.set(i, plane, j);
-        }
-      }
+      planes_.set_code(i, j, code);
     }
   }
 }
@@ -135,14 +133,10 @@ void PlaneRows::store_salient(const QuantizedLinear& linear) {
   for (std::size_t i = 0; i < rows_; ++i) {
     for (std::size_t r = 0; r < count; ++r) {
       const std::size_t column = salient_columns_[r];
-      const std::size_t code = (linear.signs.get(i, column) ? 1U : 0U) |
-                               (linear.residual.get(i, r) ? 2U : 0U) |
-                               (salient_group_of(linear, i, column) << 2U);
-      for (std::size_t plane = 0; plane < salient_planes_.planes(); ++plane) {
-        if (((code >> plane) & 1U) != 0) {
-          salient_planes_.set(i, plane, r);
-        }
-      }
+      const std::uint32_t code =
+          (linear.signs.get(i, column) ? 1U : 0U) | (linear.residual.get(i, r) ? 2U : 0U) |
+          (static_cast<std::uint32_t>(salient_group_of(linear, i, column)) << 2U);
+      salient_planes_.set_code(i, r, code);
     }
   }
 }
@@ -221,13 +215,14 @@ void PlaneRows::decode_panel(std::size_t i, std::size_t b, const float* scales, 
 void PlaneRows::decode_levels(std::size_t i, std::size_t b, const float* scales, float* q) const {
   const std::size_t end = std::min((b + 1) * panel_, cols_);
   const Lanes alpha = all_lanes(scales[b]);
-  const std::int32_t zero = zeros_[i * panels_ + b];
+  const Lanes zero = all_lanes(zeros_[i * panels_ + b]);
   for (std::size_t j = b * panel_; j < end; j += kLanes) {
-    LaneInts level = LaneInts{} - zero;
+    Lanes level = {};
     for (int plane = 0; plane < level_bits_; ++plane) {
-      level += lanes_of_bits(planes_.at(i, static_cast<std::size_t>(plane), j)) & (1 << plane);
+      const LaneInts bit = lanes_of_bits(planes_.at(i, static_cast<std::size_t>(plane), j));
+      level += choose(bit, all_lanes(static_cast<float>(1 << plane)), Lanes{});
     }
-    store_lanes(q + j, alpha * __builtin_convertvector(level, Lanes));
+    store_lanes(q + j, alpha * (level - zero));
   }
 }
 

@@ -20,7 +20,8 @@ class BitPlanes {
  public:
   BitPlanes() = default;
   BitPlanes(std::size_t rows, std::size_t planes, std::size_t bits);
-  void set(std::size_t i, std::size_t plane, std::size_t j);
+  /// Sets bit j of plane p of row i where bit p of the code is set. @pre called once for (i, j)
+  void set_code(std::size_t i, std::size_t j, std::uint32_t code);
   /// Bits j .. j + 15 of a plane of row i; those behind the last one mean nothing.
   [[nodiscard]] std::uint32_t at(std::size_t i, std::size_t plane, std::size_t j) const {
     return read(row(i, plane), j);
