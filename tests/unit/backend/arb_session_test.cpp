@@ -9,20 +9,16 @@
 #include "backend/entry.hpp"
 #include "common/rng.hpp"
 #include "support/backends.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
 
+using test::random_matrix;
 using ::testing::ElementsAre;
 using ::testing::FloatEq;
 
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, Rng& rng) {
-  Matrix<float> a(rows, cols);
-  for (float& x : a.values()) {
-    x = static_cast<float>(0.02 * rng.normal());
-  }
-  return a;
-}
+constexpr double kDeviation = 0.02;  // about that of trained weights
 
 /// Upper triangular, well conditioned, like the factor of a correlated Hessian.
 Matrix<float> random_factor(std::size_t m, Rng& rng) {
@@ -93,7 +89,7 @@ class ArbSessionTest : public test::BackendTest {
   /// A session of both backends on the same Linear.
   void open(std::size_t rows, std::size_t cols, std::uint64_t seed) {
     Rng rng(seed);
-    w_ = random_matrix(rows, cols, rng);
+    w_ = random_matrix(rows, cols, rng, kDeviation);
     u_ = random_factor(cols, rng);
     session_ = backend_->open_arb(w_.view(), u_.view());
     reference_session_ = reference_->open_arb(w_.view(), u_.view());
@@ -109,7 +105,7 @@ TEST_P(ArbSessionTest, EveryRuleFitsAsTheReferenceDoes) {
   open(70, 40, 21);
   Rng rng(22);
   const PanelGroups groups = random_groups(70, 40, 3, {3, 17, 30}, rng);
-  const Matrix<float> gram = random_matrix(40, 40, rng);
+  const Matrix<float> gram = random_matrix(40, 40, rng, kDeviation);
   for (const FitParams& params :
        {FitParams{FitRule::kPlain},
         FitParams{FitRule::kArbX, 15, FitSolver::kIterative, gram.view()},
@@ -161,7 +157,7 @@ TEST_P(ArbSessionTest, FitFollowsTheSweepByHand) {
 
 TEST_P(ArbSessionTest, FitOfEmptyGroupsIsZero) {
   Rng rng(3);
-  Matrix<float> x = random_matrix(5, 6, rng);
+  Matrix<float> x = random_matrix(5, 6, rng, kDeviation);
   Matrix<float> u(6, 6);
   const auto session = backend_->open_arb(x.view(), u.view());
   const PanelGroups groups = random_groups(5, 6, 2, {0, 1, 2, 3, 4, 5}, rng);
@@ -237,7 +233,7 @@ TEST_P(ArbSessionTest, ScoresEqualTheReference) {
                  reference_session_->score_salient(panel, order, most), 1e-9);
     Rng rng(2);
     SplitState state{Matrix<std::uint8_t>(130, panel.width()),
-                     random_matrix(130, panel.width(), rng)};
+                     random_matrix(130, panel.width(), rng, kDeviation)};
     for (auto& flag : state.available.values()) {
       flag = rng.uniform() < 0.8 ? 1 : 0;
     }
@@ -387,7 +383,7 @@ TEST_P(ArbSessionTest, CompensateEqualsTheReference) {
                                   Compensation::kSequential}) {
     open(300, 200, 41);
     Rng rng(42);
-    const Matrix<float> q = random_matrix(300, 128, rng);
+    const Matrix<float> q = random_matrix(300, 128, rng, kDeviation);
     session_->compensate({0, 128}, q.view(), kind);
     reference_session_->compensate({0, 128}, q.view(), kind);
     EXPECT_EQ(session_->weights({0, 128}), reference_session_->weights({0, 128}))
@@ -447,7 +443,7 @@ BTC_FOR_ALL_BACKENDS(ArbSessionTest);
 
 TEST(CpuArbSession, EveryResultIsTheSameForAnyNumberOfThreads) {
   Rng rng(81);
-  const Matrix<float> w = random_matrix(700, 160, rng);
+  const Matrix<float> w = random_matrix(700, 160, rng, kDeviation);
   const Matrix<float> u = random_factor(160, rng);
   const PanelGroups groups = random_groups(700, 128, 3, {7, 8}, rng);
   std::vector<Matrix<float>> weights;

@@ -5,17 +5,12 @@
 
 #include "common/rng.hpp"
 #include "support/host_team.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc::cuda {
 namespace {
 
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, Rng& rng) {
-  Matrix<float> a(rows, cols);
-  for (float& x : a.values()) {
-    x = static_cast<float>(rng.normal());
-  }
-  return a;
-}
+using test::random_matrix;
 
 Matrix<float> random_factor(std::size_t m, Rng& rng) {
   Matrix<float> u = random_matrix(m, m, rng);

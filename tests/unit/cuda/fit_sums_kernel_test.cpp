@@ -13,9 +13,14 @@
 #include "backend/fit_groups.hpp"
 #include "common/rng.hpp"
 #include "support/host_team.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
+
+using test::random_matrix;
+
+constexpr double kDeviation = 0.02;  // about that of trained weights
 
 /// What the device does with a fit, group after group; a row too many stands for a warp's last
 /// team.
@@ -96,14 +101,6 @@ void expect_reference(const Matrix<float>& x, const PanelGroups& groups, int ite
   }
 }
 
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, Rng& rng) {
-  Matrix<float> x(rows, cols);
-  for (float& value : x.values()) {
-    value = static_cast<float>(0.02 * rng.normal());
-  }
-  return x;
-}
-
 PanelGroups random_groups(const Matrix<float>& x, std::size_t count, std::size_t salient,
                           std::size_t salient_count, Rng& rng) {
   PanelGroups groups;
@@ -127,7 +124,7 @@ PanelGroups random_groups(const Matrix<float>& x, std::size_t count, std::size_t
 TEST(FitSumsKernel, EqualsTheReference) {
   Rng rng(1);
   for (const std::size_t width : {1U, 2U, 5U, 31U, 33U, 40U, 128U, 130U}) {
-    const Matrix<float> x = random_matrix(3, width, rng);
+    const Matrix<float> x = random_matrix(3, width, rng, kDeviation);
     for (const int iterations : {0, 1, 15}) {
       expect_reference(x, random_groups(x, 3, 5, 2, rng), iterations);
       expect_reference(x, random_groups(x, 1, 0, 1, rng), iterations);
@@ -138,7 +135,7 @@ TEST(FitSumsKernel, EqualsTheReference) {
 
 TEST(FitSumsKernel, EntriesWithoutGroupAreLeftOut) {
   Rng rng(2);
-  const Matrix<float> x = random_matrix(4, 20, rng);
+  const Matrix<float> x = random_matrix(4, 20, rng, kDeviation);
   PanelGroups groups = random_groups(x, 2, 3, 1, rng);
   for (std::size_t i = 0; i < 4; ++i) {
     groups.group(i, 1) = 2;
@@ -177,7 +174,7 @@ TEST(FitSumsKernel, EqualEntriesHaveNoScale) {
 TEST(FitSumsKernel, LargeAndSmallValuesKeepTheTolerance) {
   Rng rng(3);
   for (const float shift : {1e-3F, 1.0F, -100.0F}) {
-    Matrix<float> x = random_matrix(2, 128, rng);
+    Matrix<float> x = random_matrix(2, 128, rng, kDeviation);
     for (float& value : x.values()) {
       value += shift;
     }
@@ -188,7 +185,7 @@ TEST(FitSumsKernel, LargeAndSmallValuesKeepTheTolerance) {
 TEST(FitSalientKernel, BitsEqualTheReferenceWithFewEntries) {
   Rng rng(4);
   for (std::size_t salient = 1; salient <= 12; ++salient) {
-    const Matrix<float> x = random_matrix(40, 33, rng);
+    const Matrix<float> x = random_matrix(40, 33, rng, kDeviation);
     for (const int iterations : {0, 1, 15}) {
       expect_reference(x, random_groups(x, 2, salient, 1, rng), iterations);
     }

@@ -6,9 +6,14 @@
 #include "common/rng.hpp"
 #include "cuda/arb/row_column.hpp"
 #include "support/host_team.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
+
+using test::random_matrix;
+
+constexpr double kDeviation = 0.02;  // about that of trained weights
 
 template <typename T>
 std::vector<T> tiled(const Matrix<T>& values) {
@@ -129,14 +134,6 @@ void expect_reference(const Matrix<float>& x, const PanelGroups& groups, int ite
   expect_close(got.salient_alpha_col, expected.salient_alpha_col);
 }
 
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, Rng& rng) {
-  Matrix<float> x(rows, cols);
-  for (float& value : x.values()) {
-    value = static_cast<float>(0.02 * rng.normal());
-  }
-  return x;
-}
-
 PanelGroups random_groups(std::size_t rows, std::size_t cols, std::size_t count,
                           std::vector<std::uint32_t> salient, std::size_t salient_count, Rng& rng) {
   PanelGroups groups;
@@ -159,7 +156,7 @@ TEST(RowColumnKernel, EqualsTheReference) {
   Rng rng(1);
   for (const std::size_t rows : {3U, 33U}) {
     for (const std::size_t width : {1U, 31U}) {
-      const Matrix<float> x = random_matrix(rows, width, rng);
+      const Matrix<float> x = random_matrix(rows, width, rng, kDeviation);
       for (const int members : {1, 32}) {
         SCOPED_TRACE(concat(rows, " x ", width, ", ", members, " members"));
         std::vector<std::uint32_t> salient = {0};
@@ -171,14 +168,14 @@ TEST(RowColumnKernel, EqualsTheReference) {
       }
     }
   }
-  const Matrix<float> x = random_matrix(130, 128, rng);
+  const Matrix<float> x = random_matrix(130, 128, rng, kDeviation);
   expect_reference(x, random_groups(130, 128, 2, {3, 64, 127}, 1, rng), 15, 1);
 }
 
 // Beside their squares what keeps the denominators from zero counts.
 TEST(RowColumnKernel, SmallScalesEqualTheReference) {
   Rng rng(3);
-  Matrix<float> x = random_matrix(20, 10, rng);
+  Matrix<float> x = random_matrix(20, 10, rng, kDeviation);
   for (float& value : x.values()) {
     value *= 0.01F;
   }
@@ -187,7 +184,7 @@ TEST(RowColumnKernel, SmallScalesEqualTheReference) {
 
 TEST(RowColumnKernel, RowsOfZerosHaveNoPartInTheStart) {
   Rng rng(2);
-  Matrix<float> x = random_matrix(40, 12, rng);
+  Matrix<float> x = random_matrix(40, 12, rng, kDeviation);
   for (std::size_t j = 0; j < 12; ++j) {
     x(3, j) = 0;
     x(35, j) = 0;

@@ -9,62 +9,24 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <random>
-#include <sstream>
 
 #include "common/error.hpp"
 #include "eval/score_requests.hpp"
 #include "io/atomic_file.hpp"
 #include "model/block_forward.hpp"
 #include "support/made_requests.hpp"
+#include "support/python_random.hpp"
 #include "support/stories_model.hpp"
 
 namespace btc {
 namespace {
 
-/// MT19937 in the state that Python's `random.seed(seed)` gives it, for a seed of one word.
-std::mt19937 python_random(std::uint32_t seed) {
-  constexpr std::size_t kWords = 624;
-  std::vector<std::uint32_t> state(kWords);
-  state[0] = 19650218U;
-  for (std::uint32_t i = 1; i < kWords; ++i) {
-    state[i] = 1812433253U * (state[i - 1] ^ (state[i - 1] >> 30U)) + i;
-  }
-  std::uint32_t i = 1;
-  const auto advance = [&] {
-    if (++i == kWords) {
-      state[0] = state[kWords - 1];
-      i = 1;
-    }
-  };
-  for (std::size_t k = 0; k < kWords; ++k) {
-    state[i] = (state[i] ^ ((state[i - 1] ^ (state[i - 1] >> 30U)) * 1664525U)) + seed;
-    advance();
-  }
-  for (std::size_t k = 0; k + 1 < kWords; ++k) {
-    state[i] = (state[i] ^ ((state[i - 1] ^ (state[i - 1] >> 30U)) * 1566083941U)) - i;
-    advance();
-  }
-  state[0] = 0x80000000U;
-  std::stringstream text;
-  for (const std::uint32_t word : state) {
-    text << word << ' ';
-  }
-  text << kWords;
-  std::mt19937 engine;
-  text >> engine;
-  return engine;
-}
-
 /// [1] + (count - 1) times random.randint(3, 511) after random.seed(42).
 std::vector<std::int32_t> random_ids(std::size_t count) {
-  std::mt19937 engine = python_random(42);
+  test::PythonRandom random(42);
   std::vector<std::int32_t> ids = {1};
   while (ids.size() < count) {
-    const auto draw = static_cast<std::int32_t>(engine() >> 23U);
-    if (draw < 509) {
-      ids.push_back(3 + draw);
-    }
+    ids.push_back(3 + static_cast<std::int32_t>(random.below(509)));
   }
   return ids;
 }

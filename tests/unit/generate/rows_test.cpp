@@ -8,22 +8,15 @@
 #include "common/half.hpp"
 #include "common/rng.hpp"
 #include "generate/resident_matrix.hpp"
+#include "support/random_matrix.hpp"
 #include "unit/pack/packed_cases.hpp"
 #include "unit/pack/random_block.hpp"
 
 namespace btc {
 namespace {
 
+using test::random_matrix;
 using ::testing::StrEq;
-
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  Rng rng(seed);
-  Matrix<float> matrix(rows, cols);
-  for (float& value : matrix.values()) {
-    value = static_cast<float>(rng.normal());
-  }
-  return matrix;
-}
 
 template <typename Rows>
 Matrix<float> all_rows(const Rows& rows) {

@@ -8,18 +8,12 @@
 #include "common/rng.hpp"
 #include "learn/value_rows.hpp"
 #include "quant/transform.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
 
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  Rng rng(seed);
-  Matrix<float> matrix(rows, cols);
-  for (float& value : matrix.values()) {
-    value = static_cast<float>(rng.normal());
-  }
-  return matrix;
-}
+using test::random_matrix;
 
 Matrix<float> near_identity(std::size_t size, std::uint64_t seed) {
   Matrix<float> matrix = random_matrix(size, size, seed);

@@ -6,17 +6,12 @@
 
 #include "common/matrix.hpp"
 #include "common/rng.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
 
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, Rng& rng) {
-  Matrix<float> matrix(rows, cols);
-  for (float& value : matrix.values()) {
-    value = static_cast<float>(rng.normal());
-  }
-  return matrix;
-}
+using test::random_matrix;
 
 class KeyValueCacheTest : public ::testing::TestWithParam<std::size_t> {};
 

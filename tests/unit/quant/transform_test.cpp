@@ -6,20 +6,13 @@
 
 #include "common/half.hpp"
 #include "common/rng.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
 
+using test::random_matrix;
 using ::testing::ElementsAre;
-
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  Rng rng(seed);
-  Matrix<float> matrix(rows, cols);
-  for (float& value : matrix.values()) {
-    value = static_cast<float>(rng.normal());
-  }
-  return matrix;
-}
 
 /// P1 (x) P2 written out.
 Matrix<double> kronecker(const KroneckerFactors& factors) {
