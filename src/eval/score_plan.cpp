@@ -44,10 +44,13 @@ Question ask(const TokenRequests& requests, std::size_t r, std::size_t max_lengt
   return {r, ids.first(ids.size() - 1), continuation, ids.size() - 1 - continuation.size()};
 }
 
+/// Lexicographic by the input, then as in the task.
 bool before(const Question& a, const Question& b) {
-  const auto order = std::lexicographical_compare_three_way(a.input.begin(), a.input.end(),
-                                                            b.input.begin(), b.input.end());
-  return order < 0 || (order == 0 && a.request < b.request);
+  const auto [x, y] = std::ranges::mismatch(a.input, b.input);
+  if (x != a.input.end() && y != b.input.end()) {
+    return *x < *y;
+  }
+  return std::pair(a.input.size(), a.request) < std::pair(b.input.size(), b.request);
 }
 
 std::size_t common_length(Ids a, Ids b) {
