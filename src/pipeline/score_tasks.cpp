@@ -145,6 +145,7 @@ std::vector<std::vector<RequestScore>> score_tasks(StageRunner& runner,
   });
   std::ranges::stable_sort(parts, std::greater<>(), &Part::cost);
   std::vector<Unit> units;
+  units.reserve(parts.size());
   for (const Part& part : parts) {
     units.push_back(part.unit);
   }

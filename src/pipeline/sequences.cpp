@@ -147,7 +147,7 @@ std::string source_content(TokenSource source, const std::filesystem::path& path
     return {};
   }
   BTC_REQUIRE(InputError, std::filesystem::is_regular_file(path), "no such file: ", path.string());
-  const std::string content = sha256_file(path);
+  std::string content = sha256_file(path);
   if (source == TokenSource::kIds) {
     return content;
   }
