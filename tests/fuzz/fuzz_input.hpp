@@ -16,6 +16,9 @@
 
 namespace btc::fuzz {
 
+/// What a target is: reads `size` bytes as its kind of file. Defined once in each target.
+void read_input(const std::uint8_t* data, std::size_t size);
+
 inline std::string_view as_text(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }

@@ -8,21 +8,23 @@
 #include "pack/packed_config.hpp"
 #include "support/scratch.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const btc::test::Scratch directory("fuzz-manifest");
-  const std::string text(btc::fuzz::as_text(data, size));
-  btc::fuzz::read_or_refuse([&] {
-    const auto packed = btc::read_packed_config(text, "config.json");
-    static_cast<void>(btc::parse_model_config(packed.source, "config.json"));
+namespace btc::fuzz {
+
+void read_input(const std::uint8_t* data, std::size_t size) {
+  static const test::Scratch kDirectory("fuzz-manifest");
+  const std::string text(as_text(data, size));
+  read_or_refuse([&] {
+    const auto packed = read_packed_config(text, "config.json");
+    static_cast<void>(parse_model_config(packed.source, "config.json"));
   });
-  btc::fuzz::read_or_refuse(
-      [&] { static_cast<void>(btc::parse_model_config(text, "config.json")); });
-  btc::test::write_bytes(directory.path() / btc::kManifestName, text);
-  btc::fuzz::read_or_refuse([&] {
-    const btc::Manifest manifest = btc::read_manifest(directory.path());
-    for (const btc::ModelFile& file : manifest.files) {
-      btc::check_size(directory.path(), file);
+  read_or_refuse([&] { static_cast<void>(parse_model_config(text, "config.json")); });
+  test::write_bytes(kDirectory.path() / kManifestName, text);
+  read_or_refuse([&] {
+    const Manifest manifest = read_manifest(kDirectory.path());
+    for (const ModelFile& file : manifest.files) {
+      check_size(kDirectory.path(), file);
     }
   });
-  return 0;
 }
+
+}  // namespace btc::fuzz

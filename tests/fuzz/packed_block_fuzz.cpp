@@ -35,14 +35,13 @@ void read_block(const std::filesystem::path& path, const PackedFormat& format) {
 }
 
 }  // namespace
-}  // namespace btc::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::vector<btc::PackedFormat> formats = btc::fuzz::packed_formats();
+void read_input(const std::uint8_t* data, std::size_t size) {
+  static const std::vector<PackedFormat> kFormats = packed_formats();
   if (size > 0) {
-    const btc::fuzz::InputFile input(data + 1, size - 1);
-    btc::fuzz::read_or_refuse(
-        [&] { btc::fuzz::read_block(input.path(), formats[data[0] % formats.size()]); });
+    const InputFile input(data + 1, size - 1);
+    read_or_refuse([&] { read_block(input.path(), kFormats[data[0] % kFormats.size()]); });
   }
-  return 0;
 }
+
+}  // namespace btc::fuzz

@@ -10,15 +10,14 @@
 #include <vector>
 
 #include "common/rng.hpp"
+#include "fuzz_input.hpp"
 #include "support/scratch.hpp"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace btc::fuzz {
 namespace {
 
 void run(const std::string& bytes) {
-  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  read_input(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
 }
 
 /// One change: a bit, a byte of an edge value, a part cut out, a part twice, or the end cut off.

@@ -3,13 +3,16 @@
 #include "fuzz_input.hpp"
 #include "io/safetensors.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const btc::fuzz::InputFile input(data, size);
-  btc::fuzz::read_or_refuse([&] {
-    const auto file = btc::SafetensorsFile::open(input.path());
-    for (const btc::TensorView& tensor : file.tensors()) {
-      btc::fuzz::read_or_refuse([&] { static_cast<void>(btc::to_float(tensor)); });
+namespace btc::fuzz {
+
+void read_input(const std::uint8_t* data, std::size_t size) {
+  const InputFile input(data, size);
+  read_or_refuse([&] {
+    const auto file = SafetensorsFile::open(input.path());
+    for (const TensorView& tensor : file.tensors()) {
+      read_or_refuse([&] { static_cast<void>(to_float(tensor)); });
     }
   });
-  return 0;
 }
+
+}  // namespace btc::fuzz

@@ -4,18 +4,20 @@
 #include "fuzz_input.hpp"
 #include "support/scratch.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+namespace btc::fuzz {
+
+void read_input(const std::uint8_t* data, std::size_t size) {
   if (size == 0) {
-    return 0;
+    return;
   }
-  static const btc::test::Scratch directory("fuzz-rows");
-  static const std::vector<btc::Task> tasks = btc::all_tasks();
-  const btc::Task& task = tasks[data[0] % tasks.size()];
+  static const test::Scratch kDirectory("fuzz-rows");
+  static const std::vector<Task> kTasks = all_tasks();
+  const Task& task = kTasks[data[0] % kTasks.size()];
   const std::string name(task.from_raw == nullptr ? task.name : task.file);
-  const auto file = directory.path() / (name + (task.from_raw == nullptr ? ".jsonl" : ".raw"));
-  btc::test::write_bytes(file, btc::fuzz::as_text(data + 1, size - 1));
-  btc::fuzz::read_or_refuse(
-      [&] { static_cast<void>(btc::read_documents(task, directory.path())); });
+  const auto file = kDirectory.path() / (name + (task.from_raw == nullptr ? ".jsonl" : ".raw"));
+  test::write_bytes(file, as_text(data + 1, size - 1));
+  read_or_refuse([&] { static_cast<void>(read_documents(task, kDirectory.path())); });
   std::filesystem::remove(file);
-  return 0;
 }
+
+}  // namespace btc::fuzz

@@ -20,16 +20,16 @@ void use(const Tokenizer& tokenizer) {
 }
 
 }  // namespace
-}  // namespace btc::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void read_input(const std::uint8_t* data, std::size_t size) {
   if (size == 0) {
-    return 0;
+    return;
   }
-  static const btc::test::Scratch directory("fuzz-tokenizer");
-  const auto file = directory.path() / btc::fuzz::kNames[data[0] % btc::fuzz::kNames.size()];
-  btc::test::write_bytes(file, btc::fuzz::as_text(data + 1, size - 1));
-  btc::fuzz::read_or_refuse([&] { btc::fuzz::use(*btc::open_tokenizer(directory.path())); });
+  static const test::Scratch kDirectory("fuzz-tokenizer");
+  const auto file = kDirectory.path() / kNames[data[0] % kNames.size()];
+  test::write_bytes(file, as_text(data + 1, size - 1));
+  read_or_refuse([&] { use(*open_tokenizer(kDirectory.path())); });
   std::filesystem::remove(file);
-  return 0;
 }
+
+}  // namespace btc::fuzz
