@@ -3,6 +3,7 @@
 ///   NAME_replay DIRECTORY MUTATIONS
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -25,10 +26,7 @@ void change(std::string& bytes, Rng& rng) {
   if (bytes.empty()) {
     return;
   }
-  constexpr std::string_view kEdges(
-      "\x00\x01\x7f\x80\xff"
-      "09{}[]\",",
-      14);
+  constexpr std::array<char, 9> kEdges = {'\0', '\1', '\x7f', '\x80', '\xff', '0', '{', ']', '"'};
   const std::size_t at = rng.below(bytes.size());
   const std::size_t length = 1 + rng.below(std::min<std::size_t>(16, bytes.size() - at));
   switch (rng.below(5)) {

@@ -77,7 +77,7 @@ struct Frozen {
   bool swapped = false;  ///< choices in the order of v0.3.0, the other way round
 };
 
-void PrintTo(const Frozen& frozen, std::ostream* out) { *out << frozen.task; }
+std::ostream& operator<<(std::ostream& out, const Frozen& frozen) { return out << frozen.task; }
 
 class FrozenRequests : public ::testing::TestWithParam<Frozen> {
  protected:

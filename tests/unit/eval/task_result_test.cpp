@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 
 /// A task of documents with so many choices each.
-TaskRequests choices(std::vector<std::int32_t> golds, std::size_t per_document) {
+TaskRequests choices(const std::vector<std::int32_t>& golds, std::size_t per_document) {
   TaskRequests task{.metrics = length_normalized_metrics()};
   TokenRequests& requests = task.requests;
   requests.task = "piqa";
@@ -38,7 +38,7 @@ TaskRequests choices(std::vector<std::int32_t> golds, std::size_t per_document) 
   return task;
 }
 
-std::vector<RequestScore> scores_of(std::vector<double> values) {
+std::vector<RequestScore> scores_of(const std::vector<double>& values) {
   std::vector<RequestScore> scores;
   for (const double value : values) {
     scores.push_back({value, false});

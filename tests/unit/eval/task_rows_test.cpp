@@ -30,7 +30,7 @@ Texts texts(const Document& document) {
 
 /// The message for a row; every one names file and line.
 std::string refusal(std::string_view task, std::string_view row) {
-  const std::string message = test::thrown_by<InputError>([&] { read(task, row); });
+  std::string message = test::thrown_by<InputError>([&] { read(task, row); });
   EXPECT_THAT(message, HasSubstr("f.jsonl: line 9: field"));
   return message;
 }

@@ -17,7 +17,7 @@ struct Family {
   std::string entry;  ///< of the golden file
 };
 
-void PrintTo(const Family& family, std::ostream* out) { *out << family.folder; }
+std::ostream& operator<<(std::ostream& out, const Family& family) { return out << family.folder; }
 
 class TokenStreams : public ::testing::TestWithParam<Family> {};
 
