@@ -240,8 +240,7 @@ void write_requests(const std::filesystem::path& path, const RequestFile& file) 
   out.commit();
 }
 
-RequestFile read_requests(const std::filesystem::path& path, std::size_t vocab_size,
-                          std::string_view tokenizer_sha256) {
+RequestFile read_requests(const std::filesystem::path& path, std::size_t vocab_size) {
   const std::string origin = path.string();
   const Hdf5File in = Hdf5File::open(path);
   const std::string schema = in.text_attribute("/", "schema");
@@ -257,9 +256,6 @@ RequestFile read_requests(const std::filesystem::path& path, std::size_t vocab_s
   BTC_REQUIRE(FormatError, bos >= -1 && std::cmp_less(bos, file.vocab_size), origin,
               ": attribute bos_id is ", bos, ", expected -1 to ", file.vocab_size - 1);
   file.bos_id = static_cast<std::int32_t>(bos);
-  BTC_REQUIRE(InputError, tokenizer_sha256.empty() || file.tokenizer_sha256 == tokenizer_sha256,
-              origin, ": made with the tokenizer of SHA-256 ", file.tokenizer_sha256,
-              ", expected the model's, ", tokenizer_sha256);
   for (const std::string& name : in.children(kTasks)) {
     file.tasks.push_back(read_task(in, name, origin));
   }
@@ -271,6 +267,13 @@ RequestFile read_requests(const std::filesystem::path& path, std::size_t vocab_s
     check_task_requests(task, vocab_size, file.max_length, origin);
   }
   return file;
+}
+
+void check_tokenizer(const RequestFile& file, std::string_view tokenizer_sha256,
+                     std::string_view origin) {
+  BTC_REQUIRE(InputError, file.tokenizer_sha256 == tokenizer_sha256, origin,
+              ": made with the tokenizer of SHA-256 ", file.tokenizer_sha256,
+              ", expected the model's, ", tokenizer_sha256);
 }
 
 }  // namespace btc

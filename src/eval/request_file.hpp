@@ -14,7 +14,7 @@ namespace btc {
 
 struct RequestFile {
   std::vector<TaskRequests> tasks{};  ///< a file keeps them by name, ascending
-  std::string tokenizer_sha256{};
+  std::string tokenizer_sha256{};     ///< empty: unknown, as in files of other programs
   std::size_t vocab_size = 0;
   std::int32_t bos_id = -1;      ///< -1: the model has none
   std::size_t max_length = 0;    ///< no input, a request without its last id, is longer
@@ -27,10 +27,13 @@ void write_requests(const std::filesystem::path& path, const RequestFile& file);
 
 /// Reads and checks everything: offsets, lengths, ids, right choices, hashes.
 /// @param vocab_size of the model that will score them
-/// @param tokenizer_sha256 of the model's tokenizer; empty: not checked
-/// @throws FormatError for a damaged file; InputError if it was made for another model; IoError
-RequestFile read_requests(const std::filesystem::path& path, std::size_t vocab_size,
-                          std::string_view tokenizer_sha256);
+/// @throws FormatError for a damaged file; InputError for an id outside the vocabulary; IoError
+RequestFile read_requests(const std::filesystem::path& path, std::size_t vocab_size);
+
+/// @param tokenizer_sha256 of the tokenizer of the model that will score them
+/// @throws InputError, beginning with `origin`, if the requests were made with another one
+void check_tokenizer(const RequestFile& file, std::string_view tokenizer_sha256,
+                     std::string_view origin);
 
 /// What the reader requires of one task.
 /// @throws FormatError, or InputError for an id outside the vocabulary, beginning with `origin`

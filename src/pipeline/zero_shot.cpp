@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "comm/agree.hpp"
 #include "common/error.hpp"
 #include "common/hash.hpp"
 #include "eval/prepare_requests.hpp"
+#include "eval/special_ids.hpp"
 #include "eval/task_comparison.hpp"
 #include "eval/task_result.hpp"
 #include "pipeline/score_tasks.hpp"
@@ -29,14 +31,22 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+/// BOS, whether it goes in front of a text, and what an empty context becomes. Files beside the
+/// tokenizer's own decide about these.
+std::string describe(const SpecialIds& ids) {
+  return concat(ids.bos.value_or(-1), " ", ids.adds_bos, " ", ids.prefix.value_or(-1));
+}
+
 /// Everything that the requests depend on.
 Unit requests_unit(const ZeroShotParams& params, const fs::path& model_path,
                    const ModelConfig& model, const RunPaths& paths, const fs::path& records) {
+  const std::unique_ptr<Tokenizer> tokenizer = open_tokenizer(model_path);
   std::map<std::string, std::string> parts = {
       {"tasks", joined(params.tasks)},
       {"add_bos", std::string(kAddBosNames.at(static_cast<std::size_t>(params.add_bos)))},
       {"limit", concat(params.limit)},
-      {"tokenizer", open_tokenizer(model_path)->file_sha256()},
+      {"tokenizer", tokenizer->file_sha256()},
+      {"special_ids", describe(read_special_ids(*tokenizer, model_path))},
       {"config", model.source_sha256}};
   for (const Task& task : find_tasks(joined(params.tasks))) {
     parts["file " + std::string(task.name)] = sha256_file(task_file(task, params.data));
@@ -73,12 +83,9 @@ void make_requests(StageRunner& runner, const Unit& unit, const ZeroShotParams& 
 RequestFile read_given(const fs::path& path, const fs::path& model_path, const ModelConfig& model) {
   BTC_REQUIRE(InputError, fs::is_regular_file(path), "no such file: ", path.string());
   try {
-    RequestFile file = read_requests(path, model.vocab_size, {});
+    RequestFile file = read_requests(path, model.vocab_size);
     if (!file.tokenizer_sha256.empty()) {
-      const std::string own = open_tokenizer(model_path)->file_sha256();
-      BTC_REQUIRE(InputError, file.tokenizer_sha256 == own, path.string(),
-                  ": made with a tokenizer of SHA-256 ", file.tokenizer_sha256,
-                  ", expected that of the model, ", own);
+      check_tokenizer(file, open_tokenizer(model_path)->file_sha256(), path.string());
     }
     return file;
   } catch (const FormatError& error) {
@@ -187,7 +194,7 @@ std::vector<TaskRequests> keep_requests(StageRunner& runner, const ZeroShotParam
   }
   agree(comm, "reading the requests", [&] {
     tasks = select(
-        runner.store().read(unit, [&] { return read_requests(unit.file, model.vocab_size, {}); }),
+        runner.store().read(unit, [&] { return read_requests(unit.file, model.vocab_size); }),
         params.tasks, unit.file);
   });
   return tasks;

@@ -43,7 +43,7 @@ TEST_F(PrepareCommand, TasksBecomeRequestsOfTheModel) {
   ASSERT_EQ(result.exit_code, 0) << result.text();
   EXPECT_THAT(result.out, AllOf(HasSubstr("2 tasks"), HasSubstr("piqa: 2 documents, 4 requests"),
                                 HasSubstr("wikitext: 2 documents, 2 windows")));
-  const RequestFile file = read_requests(out_, 4096, "");
+  const RequestFile file = read_requests(out_, 4096);
   ASSERT_EQ(file.tasks.size(), 2U);
   EXPECT_EQ(file.max_length, 64U);
   EXPECT_EQ(file.bos_id, 1);
@@ -58,7 +58,7 @@ TEST_F(PrepareCommand, TheBosIsLeftOutAndDocumentsLimitedAsAsked) {
   const ProcessResult result =
       run({"--tasks", "piqa", "--data", data_, "--add-bos", "false", "--limit", "1"});
   ASSERT_EQ(result.exit_code, 0) << result.text();
-  const RequestFile file = read_requests(out_, 4096, "");
+  const RequestFile file = read_requests(out_, 4096);
   EXPECT_EQ(file.tasks[0].requests.documents(), 1U);
   EXPECT_EQ(file.tasks[0].limit, 1);
   EXPECT_FALSE(file.tasks[0].add_bos);

@@ -172,6 +172,32 @@ TEST_F(ZeroShot, TheCommandGoesOnInItsWorkFolder) {
   EXPECT_EQ(after, before) << "only the missing part was computed";
 }
 
+/// What `btc evaluate` says about BOS in two documents of rte, its finished parts kept.
+bool adds_bos(const fs::path& root) {
+  const ProcessResult result = run_process(
+      {program("btc"), "evaluate", "--model", (root / "model").string(), "--tasks", "rte", "--data",
+       root.string(), "--work", (root / "work").string(), "--json", (root / "out.json").string()});
+  EXPECT_EQ(result.exit_code, 0) << result.text();
+  const json out = json::parse(read_text_file(root / "out.json"));
+  return out.at("btc").at("zero_shot").at("scores").at(0).at("add_bos").get<bool>();
+}
+
+TEST_F(ZeroShot, RequestsAreMadeAnewWhenTheTokenizersSettingsChange) {
+  const fs::path root = bench()->root() / "settings";
+  fs::create_directories(root / "model");
+  for (const char* file : {"config.json", "model.safetensors", "tokenizer.model"}) {
+    fs::create_symlink(fs::path(BTC_SOURCE_DIR) / "examples/wiki-llama-7m" / file,
+                       root / "model" / file);
+  }
+  write_text_file(root / "rte.jsonl", R"({"sentence1": "A.", "sentence2": "B.", "label": 0}
+{"sentence1": "C.", "sentence2": "D.", "label": 1}
+)");
+  write_text_file(root / "model" / "tokenizer_config.json", R"({"add_bos_token": true})");
+  EXPECT_TRUE(adds_bos(root));
+  write_text_file(root / "model" / "tokenizer_config.json", R"({"add_bos_token": false})");
+  EXPECT_FALSE(adds_bos(root));
+}
+
 TEST_F(ZeroShot, MistakesOfTheUserAreNamed) {
   const auto failure = [](const std::vector<std::string>& more) {
     std::vector<std::string> command = {program("btc"), "evaluate", "--model",

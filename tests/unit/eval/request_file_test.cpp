@@ -68,7 +68,11 @@ class RequestFileTest : public ::testing::Test {
             .made_by = "native"};
   }
   RequestFile read(std::size_t vocab_size = 10, std::string_view tokenizer = "") const {
-    return read_requests(path_, vocab_size, tokenizer);
+    RequestFile file = read_requests(path_, vocab_size);
+    if (!tokenizer.empty()) {
+      check_tokenizer(file, tokenizer, path_.string());
+    }
+    return file;
   }
   template <typename Type>
   std::string refusal(std::size_t vocab_size = 10, std::string_view tokenizer = "") const {
@@ -253,7 +257,7 @@ TEST_F(RequestFileTest, OtherSchemasAndVersionsAreRefused) {
   EXPECT_THAT(refusal<FormatError>(), HasSubstr("2.0"));
   write("btc.requests", "1.0");
   EXPECT_THAT(refusal<FormatError>(), HasSubstr("attribute tokenizer_sha256 is missing"));
-  EXPECT_THAT(thrown_by<IoError>([&] { read_requests(scratch_.path() / "absent.h5", 10, ""); }),
+  EXPECT_THAT(thrown_by<IoError>([&] { read_requests(scratch_.path() / "absent.h5", 10); }),
               HasSubstr("absent.h5"));
 }
 
