@@ -214,6 +214,10 @@ TEST_F(ZeroShot, MistakesOfTheUserAreNamed) {
   EXPECT_THAT(failure({"--requests", requests().string(), "--tasks", "nothing"}),
               HasSubstr("nothing"));
   EXPECT_THAT(failure({"--requests", "absent.h5"}), HasSubstr("absent.h5"));
+  EXPECT_THAT(failure({"--requests", "a.h5", "--data", "x"}), HasSubstr("--data"));
+  EXPECT_THAT(failure({"--requests", requests().string(), "--limit", "1"}), HasSubstr("--data"));
+  EXPECT_THAT(failure({"--requests", requests().string(), "--add-bos", "true"}),
+              HasSubstr("--data"));
   const fs::path other = bench()->root() / "other.h5";
   write_requests(other, {.tasks = {made_task("rte", 9, 2)},
                          .vocab_size = kVocab,

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "choices.hpp"
 #include "comm/agree.hpp"
 #include "comm/communicator.hpp"
 #include "commands.hpp"
@@ -43,8 +44,6 @@ DirectoryEvaluation requested(const EvaluateOptions& options) {
   }
   const bool own = !options.tasks.data.empty();
   const bool tasks = own || !options.tasks.requests.empty();
-  BTC_REQUIRE(ConfigError, !own || options.tasks.requests.empty(),
-              "evaluate: expected either --data or --requests");
   BTC_REQUIRE(ConfigError, !own || !options.tasks.tasks.empty(),
               "evaluate: --data needs --tasks, for instance btc7");
   BTC_REQUIRE(ConfigError, tasks || options.tasks.tasks.empty(),
@@ -113,17 +112,20 @@ void add_task_options(CLI::App& command, EvaluateOptions& options) {
       .add_option("--tasks", options.tasks.tasks,
                   "names of zero-shot tasks and sets (btc7, arb7), with commas between them")
       ->delimiter(',');
-  command.add_option("--data", options.tasks.data, "folder with the tasks' files (JSONL)");
-  command.add_option("--requests", options.tasks.requests,
-                     "file of `btc prepare --tasks`, in place of --data");
-  const std::map<std::string, AddBos> choices = {
-      {"auto", AddBos::kAuto}, {"true", AddBos::kTrue}, {"false", AddBos::kFalse}};
+  CLI::Option* data =
+      command.add_option("--data", options.tasks.data, "folder with the tasks' files (JSONL)");
+  command
+      .add_option("--requests", options.tasks.requests,
+                  "file of `btc prepare --tasks`, in place of --data")
+      ->excludes(data);
   command
       .add_option("--add-bos", options.tasks.add_bos,
                   "with --data: BOS in front of every request: auto (as the tokenizer does), true, "
                   "false (as in the papers)")
-      ->transform(CLI::CheckedTransformer(choices));
-  command.add_option("--limit", options.tasks.limit, "with --data: documents of each task");
+      ->transform(CLI::CheckedTransformer(choices_of<AddBos>(kAddBosNames)))
+      ->needs(data);
+  command.add_option("--limit", options.tasks.limit, "with --data: documents of each task")
+      ->needs(data);
   command.add_option("--batch-tokens", options.tasks.batch_tokens, "tokens of one forward call")
       ->check(CLI::PositiveNumber);
   command
@@ -138,15 +140,11 @@ void add_task_options(CLI::App& command, EvaluateOptions& options) {
 void add_text_options(CLI::App& command, EvaluateOptions& options) {
   command.add_option("--ppl", options.texts,
                      "text or token file (.h5) for a perplexity (repeatable)");
-  const std::map<std::string, TextJoin> joins = {{"auto", TextJoin::kAuto},
-                                                 {"wikitext", TextJoin::kWikitext},
-                                                 {"verbatim", TextJoin::kVerbatim},
-                                                 {"c4", TextJoin::kC4}};
   command
       .add_option("--join", options.text.join,
                   "how the texts' lines become one text: auto, wikitext, verbatim, c4 (JSONL rows, "
                   "joined by a space)")
-      ->transform(CLI::CheckedTransformer(joins));
+      ->transform(CLI::CheckedTransformer(choices_of<TextJoin>(kTextJoinNames)));
   command.add_option("--window", options.text.window, "tokens of a window (default 2048)")
       ->check(CLI::Range(2, 1 << 24));
   command.add_option("--windows", options.text.windows, "windows of each text (default all)")

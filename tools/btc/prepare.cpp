@@ -1,8 +1,8 @@
 #include <iostream>
-#include <map>
 #include <memory>
 
 #include "calibration/tokens.hpp"
+#include "choices.hpp"
 #include "commands.hpp"
 #include "common/error.hpp"
 #include "eval/prepare_requests.hpp"
@@ -84,13 +84,11 @@ void add_task_options(CLI::App& command, PrepareOptions& options) {
   command.add_option("--tasks", options.tasks,
                      "zero-shot tasks, names or sets (btc7, arb7) with commas between them");
   command.add_option("--data", options.data, "folder with the tasks' files (JSONL)");
-  const std::map<std::string, AddBos> choices = {
-      {"auto", AddBos::kAuto}, {"true", AddBos::kTrue}, {"false", AddBos::kFalse}};
   command
       .add_option("--add-bos", options.add_bos,
                   "BOS in front of every request of the tasks: auto (as the tokenizer does), true, "
                   "false (as in the papers)")
-      ->transform(CLI::CheckedTransformer(choices));
+      ->transform(CLI::CheckedTransformer(choices_of<AddBos>(kAddBosNames)));
   command.add_option("--max-length", options.max_length,
                      "longest input of a task in ids (default: the model's positions)");
   command.add_option("--limit", options.limit, "documents of each task (default: all)");
@@ -104,17 +102,13 @@ void add_prepare(CLI::App& app) {
   command->add_option("--model", options->model, "directory with the tokenizer")->required();
   command->add_option("--text", options->text, "text file (UTF-8)");
   command->add_option("--out", options->out, "token file to write")->required();
-  const std::map<std::string, TextJoin> joins = {{"auto", TextJoin::kAuto},
-                                                 {"wikitext", TextJoin::kWikitext},
-                                                 {"verbatim", TextJoin::kVerbatim},
-                                                 {"c4", TextJoin::kC4}};
   command
       ->add_option(
           "--join", options->join,
           "how lines become one text: auto (wikitext if it looks like a WikiText file), "
           "wikitext (rows joined by blank lines), verbatim, c4 (the texts of JSON rows, joined "
           "by a space)")
-      ->transform(CLI::CheckedTransformer(joins));
+      ->transform(CLI::CheckedTransformer(choices_of<TextJoin>(kTextJoinNames)));
   add_task_options(*command, *options);
   command->callback([options] { prepare(*options); });
 }
