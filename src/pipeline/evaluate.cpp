@@ -10,7 +10,9 @@
 #include "common/error.hpp"
 #include "common/hash.hpp"
 #include "eval/perplexity.hpp"
+#include "pipeline/fingerprints.hpp"
 #include "pipeline/progress.hpp"
+#include "pipeline/sequences.hpp"
 
 namespace btc {
 
@@ -19,6 +21,15 @@ using nlohmann::json;
 namespace {
 
 constexpr int kEvaluateVersion = 1;
+
+/// Windows of one perplexity, made and kept in the run directory.
+struct KeptWindows {
+  Unit unit;
+  std::string protocol;  ///< @see EvaluationWindows
+  std::size_t windows = 0;
+  std::uint64_t tokens = 0;
+  bool add_bos = false;
+};
 
 std::vector<Unit> part_units(std::string_view subject, const EvaluationSubject& model,
                              const PerplexityParams& params, const KeptWindows& windows,
@@ -60,8 +71,7 @@ std::vector<double> nll_of_part(const Communicator& comm, const ModelSource& mod
   return all;
 }
 
-}  // namespace
-
+/// Makes the windows unless they are there. Collective.
 KeptWindows keep_windows(StageRunner& runner, const Unit& unit, const PerplexityParams& params,
                          const PipelineConfig& config, const ModelSource& original,
                          std::size_t& computed) {
@@ -95,6 +105,7 @@ KeptWindows keep_windows(StageRunner& runner, const Unit& unit, const Perplexity
           .add_bos = kept.at("add_bos")};
 }
 
+/// One perplexity of one model. Collective.
 PerplexityResult measure_perplexity(StageRunner& runner, const EvaluationSubject& subject,
                                     const PerplexityParams& params, const KeptWindows& windows,
                                     std::size_t windows_in_memory, TorchPlace place,
@@ -150,6 +161,32 @@ PerplexityResult measure_perplexity(StageRunner& runner, const EvaluationSubject
           .tokens = windows.tokens,
           .add_bos = windows.add_bos,
           .value = perplexity(all)};
+}
+
+}  // namespace
+
+std::vector<PerplexityResult> measure_perplexities(StageRunner& runner,
+                                                   const PipelineConfig& config,
+                                                   const WindowsPlace& kept,
+                                                   const ModelSource& original,
+                                                   const std::vector<EvaluationSubject>& subjects,
+                                                   TorchPlace place, std::size_t& computed) {
+  std::vector<PerplexityResult> results;
+  for (const PerplexityParams& params : config.evaluate.perplexity) {
+    std::string content;
+    agree(runner.comm(), concat("evaluate.perplexity ", params.name), [&] {
+      check_window(params, original.config());
+      content = source_content(params.source, params.path, config.model_path);
+    });
+    Unit unit = windows_unit(params, config, kept.paths, kept.identity, content);
+    unit.records = kept.records;
+    const KeptWindows windows = keep_windows(runner, unit, params, config, original, computed);
+    for (const EvaluationSubject& subject : subjects) {
+      results.push_back(measure_perplexity(runner, subject, params, windows,
+                                           config.evaluate.windows_in_memory, place, computed));
+    }
+  }
+  return results;
 }
 
 }  // namespace btc

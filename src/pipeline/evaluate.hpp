@@ -9,7 +9,8 @@
 
 #include "config/pipeline_config.hpp"
 #include "model/torch_place.hpp"
-#include "pipeline/sequences.hpp"
+#include "pipeline/run_paths.hpp"
+#include "pipeline/source_identity.hpp"
 #include "pipeline/stage_runner.hpp"
 #include "report/run_report.hpp"
 
@@ -23,29 +24,25 @@ struct EvaluationSubject {
   std::filesystem::path records = {};        ///< as `Unit::records`
 };
 
-/// Windows of one perplexity, made and kept in the run directory.
-struct KeptWindows {
-  Unit unit;
-  std::string protocol;  ///< @see EvaluationWindows
-  std::size_t windows = 0;
-  std::uint64_t tokens = 0;
-  bool add_bos = false;
+/// Where the windows of perplexities are kept, and what they may be sampled from.
+struct WindowsPlace {
+  RunPaths paths;
+  std::filesystem::path records = {};  ///< as `Unit::records`
+  SourceIdentity identity = {};        ///< of the original, for source `self`
 };
 
-/// Makes the windows unless they are there. Collective.
-/// @param computed incremented if they were made
-KeptWindows keep_windows(StageRunner& runner, const Unit& unit, const PerplexityParams& params,
-                         const PipelineConfig& config, const ModelSource& original,
-                         std::size_t& computed);
-
-/// Parts of at most `windows_in_memory` windows are the resumable units; inside a part every rank
-/// takes a share, and the values are put together in window order, so that the result does not
+/// All perplexities of the configuration, of each subject in turn. Windows are made unless they are
+/// there. Parts of at most `windows_in_memory` windows are the resumable units; inside a part every
+/// rank takes a share, and the values are put together in window order, so that the result does not
 /// depend on the rank count. Collective.
+/// @param original gives the vocabulary, and is sampled from with source `self`
 /// @param place where blocks and head run
-/// @param computed incremented by the number of parts that were computed
-PerplexityResult measure_perplexity(StageRunner& runner, const EvaluationSubject& subject,
-                                    const PerplexityParams& params, const KeptWindows& windows,
-                                    std::size_t windows_in_memory, TorchPlace place,
-                                    std::size_t& computed);
+/// @param computed incremented by the number of units that were computed
+std::vector<PerplexityResult> measure_perplexities(StageRunner& runner,
+                                                   const PipelineConfig& config,
+                                                   const WindowsPlace& kept,
+                                                   const ModelSource& original,
+                                                   const std::vector<EvaluationSubject>& subjects,
+                                                   TorchPlace place, std::size_t& computed);
 
 }  // namespace btc

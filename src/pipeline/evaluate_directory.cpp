@@ -13,12 +13,12 @@
 #include "common/timer.hpp"
 #include "common/version.hpp"
 #include "model/checkpoint.hpp"
+#include "pack/manifest.hpp"
 #include "pack/packed_model.hpp"
 #include "pipeline/evaluate.hpp"
 #include "pipeline/fingerprints.hpp"
 #include "pipeline/run_lock.hpp"
 #include "pipeline/run_paths.hpp"
-#include "pipeline/sequences.hpp"
 #include "pipeline/source_identity.hpp"
 #include "pipeline/zero_shot.hpp"
 
@@ -74,7 +74,7 @@ struct OpenModel {
 
 OpenModel open_model(const DirectoryEvaluation& evaluation, const PipelineConfig& config,
                      const RunPaths& paths, const Communicator& comm, TorchPlace place) {
-  const fs::path manifest = evaluation.model / "manifest.json";
+  const fs::path manifest = evaluation.model / kManifestName;
   OpenModel model;
   std::unique_ptr<Checkpoint> checkpoint;
   agree(comm, "opening the model", [&] {
@@ -109,36 +109,6 @@ PipelineConfig settings_of(const DirectoryEvaluation& evaluation, const fs::path
   return config;
 }
 
-void check_windows(const std::vector<PerplexityParams>& perplexity, const ModelConfig& model) {
-  for (const PerplexityParams& params : perplexity) {
-    BTC_REQUIRE(InputError, params.window <= model.max_position, params.name,
-                ": window: expected at most ", model.max_position,
-                " (max_position_embeddings of the model), got ", params.window);
-  }
-}
-
-std::vector<PerplexityResult> measure_perplexities(StageRunner& runner,
-                                                   const PipelineConfig& config,
-                                                   const EvaluationSubject& subject,
-                                                   const RunPaths& paths, TorchPlace place) {
-  const Communicator& comm = runner.comm();
-  std::vector<PerplexityResult> results;
-  std::size_t computed = 0;
-  for (const PerplexityParams& params : config.evaluate.perplexity) {
-    std::string content;
-    agree(comm, params.name, [&] {
-      content = source_content(params.source, params.path, config.model_path);
-      check_windows({params}, subject.open().config());
-    });
-    const Unit unit = windows_unit(params, config, paths, {}, content);
-    const KeptWindows windows =
-        keep_windows(runner, unit, params, config, subject.open(), computed);
-    results.push_back(measure_perplexity(runner, subject, params, windows,
-                                         config.evaluate.windows_in_memory, place, computed));
-  }
-  return results;
-}
-
 }  // namespace
 
 DirectoryResult evaluate_directory(const DirectoryEvaluation& evaluation, const Communicator& comm,
@@ -155,11 +125,12 @@ DirectoryResult evaluate_directory(const DirectoryEvaluation& evaluation, const 
                                      [&]() -> const ModelSource& { return *model.source; }};
   DirectoryResult result;
   EvaluationReport& report = result.report;
-  report.perplexity = measure_perplexities(runner, config, subject, paths, place);
+  std::size_t computed = 0;
+  report.perplexity = measure_perplexities(runner, config, {.paths = paths}, *model.source,
+                                           {subject}, place, computed);
   if (config.evaluate.zero_shot) {
     const ZeroShotParams& params = *config.evaluate.zero_shot;
     const ModelConfig& sizes = model.source->config();
-    std::size_t computed = 0;
     result.tasks = keep_requests(runner, params, evaluation.model, sizes, paths, {}, computed);
     result.scores = measure_tasks(runner, subject, result.tasks, sizes, params, place, computed);
     report.zero_shot =

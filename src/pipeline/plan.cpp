@@ -10,6 +10,7 @@
 #include "pack/packed_block.hpp"
 #include "pipeline/device_memory.hpp"
 #include "pipeline/encode.hpp"
+#include "pipeline/sequences.hpp"
 #include "pipeline/zero_shot.hpp"
 
 namespace btc {
@@ -158,7 +159,6 @@ Sizes measure(const PipelineConfig& config, const ModelConfig& model, std::uint6
 /// Hidden states of one part, what one forward call makes of its batch, and the logits of the rows
 /// that the head takes at once. Blocks stay in what memory is free beyond that.
 std::uint64_t zero_shot_memory(const ZeroShotParams& params, const ModelConfig& model) {
-  constexpr std::uint64_t kHeadRows = 256;
   const std::uint64_t row = 6 * model.hidden + 3 * model.intermediate;
   return (params.tokens_in_memory * model.hidden + params.batch_tokens * row +
           2 * kHeadRows * model.vocab_size) *
@@ -345,9 +345,7 @@ Plan make_plan(const PipelineConfig& config, const ModelConfig& model, int ranks
               "calibration.window: expected at most ", model.max_position,
               " (max_position_embeddings of the model), got ", config.calibration.window);
   for (const PerplexityParams& params : config.evaluate.perplexity) {
-    BTC_REQUIRE(ConfigError, params.window <= model.max_position, "evaluate.perplexity ",
-                params.name, ": window: expected at most ", model.max_position,
-                " (max_position_embeddings of the model), got ", params.window);
+    check_window(params, model);
   }
   if (config.evaluate.zero_shot) {
     check_tasks(*config.evaluate.zero_shot);

@@ -276,6 +276,16 @@ class Subjects {
   [[nodiscard]] const RunPaths& kept() const { return kept_; }
   [[nodiscard]] const fs::path& records() const { return records_; }
 
+  /// Those of the configuration, in its order.
+  std::vector<EvaluationSubject> all() {
+    std::vector<EvaluationSubject> subjects;
+    for (const Subject subject : run_.config.evaluate.subjects) {
+      subjects.push_back(of(subject));
+    }
+    return subjects;
+  }
+
+ private:
   EvaluationSubject of(Subject subject) {
     if (subject == Subject::kPacked) {
       return {subject,
@@ -287,7 +297,6 @@ class Subjects {
             [this]() -> const ModelSource& { return run_.original; }, records_};
   }
 
- private:
   const ModelSource& open_packed() {
     const Communicator& comm = run_.runner.comm();
     if (!packed_) {
@@ -308,26 +317,6 @@ class Subjects {
   std::unique_ptr<PackedModel> packed_;
 };
 
-std::vector<PerplexityResult> measure_perplexities(const Run& run, Subjects& subjects,
-                                                   std::size_t& computed) {
-  std::vector<PerplexityResult> results;
-  for (const PerplexityParams& params : run.config.evaluate.perplexity) {
-    std::string content;
-    agree(run.runner.comm(), concat("evaluate.perplexity ", params.name),
-          [&] { content = source_content(params.source, params.path, run.config.model_path); });
-    Unit unit = windows_unit(params, run.config, subjects.kept(), run.identity, content);
-    unit.records = subjects.records();
-    const KeptWindows windows =
-        keep_windows(run.runner, unit, params, run.config, run.original, computed);
-    for (const Subject subject : run.config.evaluate.subjects) {
-      results.push_back(measure_perplexity(run.runner, subjects.of(subject), params, windows,
-                                           run.config.evaluate.windows_in_memory, run.place,
-                                           computed));
-    }
-  }
-  return results;
-}
-
 ZeroShotReport measure_zero_shot(const Run& run, Subjects& subjects, std::size_t& computed) {
   if (!run.config.evaluate.zero_shot) {
     return {};
@@ -338,9 +327,9 @@ ZeroShotReport measure_zero_shot(const Run& run, Subjects& subjects, std::size_t
       keep_requests(run.runner, params, run.config.model_path, model, subjects.kept(),
                     subjects.records(), computed);
   std::vector<MeasuredTasks> measured;
-  for (const Subject subject : run.config.evaluate.subjects) {
-    measured.push_back({subject, measure_tasks(run.runner, subjects.of(subject), tasks, model,
-                                               params, run.place, computed)});
+  for (const EvaluationSubject& subject : subjects.all()) {
+    measured.push_back({subject.subject, measure_tasks(run.runner, subject, tasks, model, params,
+                                                       run.place, computed)});
   }
   return report_tasks(tasks, measured);
 }
@@ -348,7 +337,9 @@ ZeroShotReport measure_zero_shot(const Run& run, Subjects& subjects, std::size_t
 Measurements run_evaluate(const Run& run, std::size_t& computed) {
   Subjects subjects(run);
   Measurements measured;
-  measured.perplexity = measure_perplexities(run, subjects, computed);
+  measured.perplexity = measure_perplexities(run.runner, run.config,
+                                             {subjects.kept(), subjects.records(), run.identity},
+                                             run.original, subjects.all(), run.place, computed);
   measured.zero_shot = measure_zero_shot(run, subjects, computed);
   return measured;
 }

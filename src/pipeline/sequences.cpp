@@ -156,6 +156,12 @@ std::string source_content(TokenSource source, const std::filesystem::path& path
   return concat(content, tokenizer->file_sha256(), tokenizer->bos_id() ? "" : " without BOS");
 }
 
+void check_window(const PerplexityParams& params, const ModelConfig& model) {
+  BTC_REQUIRE(ConfigError, params.window <= model.max_position, "evaluate.perplexity ", params.name,
+              ": window: expected at most ", model.max_position,
+              " (max_position_embeddings of the model), got ", params.window);
+}
+
 Matrix<std::int32_t> read_calibration(const PipelineConfig& config, std::size_t vocab_size) {
   const CalibrationParams& calibration = config.calibration;
   TokenFile file;

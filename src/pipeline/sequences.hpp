@@ -28,6 +28,9 @@ std::string source_content(TokenSource source, const std::filesystem::path& path
 /// @throws InputError if the source has too few tokens or another window
 Matrix<std::int32_t> read_calibration(const PipelineConfig& config, std::size_t vocab_size);
 
+/// @throws ConfigError if a window has more positions than the model
+void check_window(const PerplexityParams& params, const ModelConfig& model);
+
 /// The windows of one perplexity and how they were made.
 struct EvaluationWindows {
   Matrix<std::int32_t> ids;  ///< [windows, window]
