@@ -84,7 +84,7 @@ std::vector<float> IncrementalForward::append(std::span<const std::int32_t> ids)
   const auto last = x.row(x.rows() - 1);
   rms_norm(last, model_.final_norm, model_.config().norm_eps);
   std::vector<float> logits(model_.config().vocab_size);
-  const Product head = {&model_.head.front(), {}, {logits.data(), 1, logits.size()}};
+  const Product head = {&model_.head, {}, {logits.data(), 1, logits.size()}};
   multiply({&head, 1}, {last.data(), 1, last.size()}, workers_);
   return logits;
 }
@@ -131,21 +131,9 @@ void IncrementalForward::normalise_heads(Matrix<float>& heads, std::span<const f
   }
 }
 
-/// Entry i against entry i + half of each head.
 void IncrementalForward::rotate(Matrix<float>& heads) const {
-  const std::size_t half = model_.config().head_dim / 2;
   for (std::size_t t = 0; t < heads.rows(); ++t) {
-    const auto cosine = rotary_.cosine.row(position_ + t);
-    const auto sine = rotary_.sine.row(position_ + t);
-    const auto row = heads.row(t);
-    for (std::size_t begin = 0; begin < row.size(); begin += 2 * half) {
-      for (std::size_t i = 0; i < half; ++i) {
-        const float low = row[begin + i];
-        const float high = row[begin + half + i];
-        row[begin + i] = low * cosine[i] - high * sine[i];
-        row[begin + half + i] = high * cosine[i] + low * sine[i];
-      }
-    }
+    rotate_heads(heads.row(t), rotary_.cosine.row(position_ + t), rotary_.sine.row(position_ + t));
   }
 }
 

@@ -12,7 +12,7 @@ std::size_t bytes_of(const std::vector<float>& values) { return values.size() * 
 ResidentModel with_outer_parts(std::unique_ptr<const ModelSource> source) {
   ResidentModel model;
   model.final_norm = source->final_norm();
-  model.head.emplace_back(DenseRows(source->head()));
+  model.head = DenseRows(source->head());
   model.source = std::move(source);
   return model;
 }
@@ -21,7 +21,7 @@ ResidentModel with_outer_parts(std::unique_ptr<const ModelSource> source) {
 
 ResidentBytes ResidentModel::bytes() const {
   ResidentBytes sum;
-  sum.head = btc::bytes_of(head.front());
+  sum.head = btc::bytes_of(head);
   sum.other = bytes_of(final_norm);
   for (const ResidentBlock& block : blocks) {
     for (const ResidentMatrix& linear : block.linear) {

@@ -37,7 +37,7 @@ struct ResidentModel {
   std::unique_ptr<const ModelSource> source;  ///< of the embedding
   std::vector<ResidentBlock> blocks;
   std::vector<float> final_norm;
-  std::vector<ResidentMatrix> head;  ///< one matrix [vocab, hidden]
+  ResidentMatrix head;  ///< [vocab, hidden]
 
   [[nodiscard]] const ModelConfig& config() const { return source->config(); }
   [[nodiscard]] ResidentBytes bytes() const;

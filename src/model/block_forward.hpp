@@ -45,6 +45,9 @@ class BlockForward {
   std::unique_ptr<State> state_;
 };
 
+/// Rows of logits that are made at once, a fixed number: a vocabulary of 128k needs 0.5 MB per row.
+inline constexpr std::size_t kHeadRows = 256;
+
 /// One id that is scored: how likely it is after row `row`.
 struct HeadTarget {
   std::int64_t row = 0;

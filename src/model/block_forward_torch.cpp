@@ -70,9 +70,7 @@ Matrix<float> BlockForward::run(MatrixView<const float> hidden, const TokenFores
   const TransformerBlock& block = state_->block;
   const at::Tensor x = tensor_at(place(), hidden);
   const at::Tensor mixed = attend(block, block.attention_input(x), forest, state_->rotary);
-  const at::Tensor attended = block.add_linear(x, LinearKind::kO, mixed);
-  return to_matrix(
-      block.add_linear(attended, LinearKind::kDown, block.gated(block.mlp_input(attended))));
+  return to_matrix(block.behind_attention(x, mixed));
 }
 
 namespace {
@@ -95,10 +93,8 @@ Matrix<float> BlockForward::run(MatrixView<const float> hidden, const TokenFores
   const at::Tensor index = index_at(place(), rows);
   const at::Tensor x = tensor_at(place(), hidden);
   const at::Tensor mixed = attend(block, block.attention_input(x), forest, state_->rotary);
-  const at::Tensor attended = block.add_linear(at::index_select(x, 0, index), LinearKind::kO,
-                                               at::index_select(mixed, 0, index));
   return to_matrix(
-      block.add_linear(attended, LinearKind::kDown, block.gated(block.mlp_input(attended))));
+      block.behind_attention(at::index_select(x, 0, index), at::index_select(mixed, 0, index)));
 }
 
 namespace {
@@ -134,9 +130,6 @@ Matrix<float> HeadForward::logits(MatrixView<const float> hidden) const {
   const c10::InferenceMode inference;
   return to_matrix(state_->head.logits(tensor_at(state_->head.place(), hidden)));
 }
-
-/// A fixed number of rows at a time: a vocabulary of 128k needs 0.5 MB of logits per row.
-constexpr std::size_t kHeadRows = 256;
 
 std::vector<double> HeadForward::nll(MatrixView<const float> hidden,
                                      std::span<const std::int32_t> targets) const {

@@ -47,4 +47,19 @@ RotaryTable rotary_table(const ModelConfig& config, std::size_t positions) {
   return table;
 }
 
+void rotate_heads(std::span<float> heads, std::span<const float> cosine,
+                  std::span<const float> sine) {
+  const std::size_t half = cosine.size();
+  for (std::size_t begin = 0; begin < heads.size(); begin += 2 * half) {
+    float* low = heads.data() + begin;
+    float* high = low + half;
+    for (std::size_t i = 0; i < half; ++i) {
+      const float a = low[i];
+      const float b = high[i];
+      low[i] = a * cosine[i] - b * sine[i];
+      high[i] = b * cosine[i] + a * sine[i];
+    }
+  }
+}
+
 }  // namespace btc

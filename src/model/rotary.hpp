@@ -2,6 +2,7 @@
 /// Rotary position embedding: angles, and their cosines and sines.
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "common/matrix.hpp"
@@ -20,5 +21,10 @@ struct RotaryTable {
   Matrix<float> sine;
 };
 RotaryTable rotary_table(const ModelConfig& config, std::size_t positions);
+
+/// Rotates heads that lie side by side, in place: entry i of each head against entry i + half.
+/// @param heads [heads * head_dim]  @param cosine, sine of the position [head_dim / 2]
+void rotate_heads(std::span<float> heads, std::span<const float> cosine,
+                  std::span<const float> sine);
 
 }  // namespace btc

@@ -37,8 +37,7 @@ class Decoder {
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       const TransformerBlock& block = blocks_[i];
       const at::Tensor mixed = attend(block, caches_[i], block.attention_input(x), position);
-      x = block.add_linear(x, LinearKind::kO, mixed);
-      x = block.add_linear(x, LinearKind::kDown, block.gated(block.mlp_input(x)));
+      x = block.behind_attention(x, mixed);
     }
     return at::softmax(head_.logits(x), -1);
   }

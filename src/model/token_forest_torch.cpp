@@ -44,22 +44,12 @@ void for_each_tree(const TorchPlace& place, std::size_t trees,
 void rotate_in_place(const at::Tensor& x, std::span<const std::int64_t> positions,
                      const RotaryTable& rotary) {
   auto* values = x.mutable_data_ptr<float>();
-  const auto heads = narrow<std::size_t>(x.size(1));
-  const std::size_t half = rotary.cosine.cols();
+  const auto width = narrow<std::size_t>(x.size(1) * x.size(2));
   at::parallel_for(0, x.size(0), 64, [&](std::int64_t begin, std::int64_t end) {
     for (auto t = static_cast<std::size_t>(begin); std::cmp_less(t, end); ++t) {
-      const float* cosine = rotary.cosine.row(static_cast<std::size_t>(positions[t])).data();
-      const float* sine = rotary.sine.row(static_cast<std::size_t>(positions[t])).data();
-      for (std::size_t h = 0; h < heads; ++h) {
-        float* low = values + (t * heads + h) * 2 * half;
-        float* high = low + half;
-        for (std::size_t i = 0; i < half; ++i) {
-          const float a = low[i];
-          const float b = high[i];
-          low[i] = a * cosine[i] - b * sine[i];
-          high[i] = b * cosine[i] + a * sine[i];
-        }
-      }
+      const auto position = static_cast<std::size_t>(positions[t]);
+      rotate_heads({values + t * width, width}, rotary.cosine.row(position),
+                   rotary.sine.row(position));
     }
   });
 }

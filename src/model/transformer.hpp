@@ -60,6 +60,9 @@ class TransformerBlock {
   /// Attention output [T, heads * head_dim] of one sequence from position 0, causal, for the input
   /// of q, k and v [T, hidden]. @param rotary made longer where it is too short
   [[nodiscard]] at::Tensor attend(const at::Tensor& input, RotaryTable& rotary) const;
+  /// What stands behind attention: output of the block for its input x and the attention output
+  /// `mixed`, row by row.
+  [[nodiscard]] at::Tensor behind_attention(const at::Tensor& x, const at::Tensor& mixed) const;
   /// The whole block: x [T, hidden] of one sequence to its output.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x, RotaryTable& rotary) const;
 

@@ -194,9 +194,13 @@ at::Tensor TransformerBlock::attend(const at::Tensor& input, RotaryTable& rotary
   return mixed.squeeze(0).transpose(0, 1).reshape({tokens, -1});
 }
 
-at::Tensor TransformerBlock::forward(const at::Tensor& x, RotaryTable& rotary) const {
-  const at::Tensor attended = add_linear(x, LinearKind::kO, attend(attention_input(x), rotary));
+at::Tensor TransformerBlock::behind_attention(const at::Tensor& x, const at::Tensor& mixed) const {
+  const at::Tensor attended = add_linear(x, LinearKind::kO, mixed);
   return add_linear(attended, LinearKind::kDown, gated(mlp_input(attended)));
+}
+
+at::Tensor TransformerBlock::forward(const at::Tensor& x, RotaryTable& rotary) const {
+  return behind_attention(x, attend(attention_input(x), rotary));
 }
 
 void TransformerBlock::require_gradients() {
