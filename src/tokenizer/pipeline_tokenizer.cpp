@@ -49,13 +49,7 @@ class PipelineTokenizer final : public Tokenizer {
       return token ? id_of(*token) : std::nullopt;
     };
     bos_id_ = choose_bos(settings, named(settings.bos_token), parts.usual_bos, file.parent_path());
-    eos_ids_ = settings.eos_ids;
-    if (const auto eos = named(settings.eos_token); eos && eos_ids_.empty()) {
-      eos_ids_ = {*eos};
-    }
-    if (eos_ids_.empty()) {
-      eos_ids_ = parts.usual_eos;
-    }
+    eos_ids_ = choose_eos(settings, named(settings.eos_token), parts.usual_eos);
   }
 
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text) const override {

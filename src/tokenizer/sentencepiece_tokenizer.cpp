@@ -60,12 +60,9 @@ class SentencePieceTokenizer final : public Tokenizer {
     };
     bos_id_ = choose_bos(settings, named(settings.bos_token), own(processor_->bos_id()),
                          file.parent_path());
-    eos_ids_ = settings.eos_ids;
-    auto eos = named(settings.eos_token);
-    eos = eos ? eos : own(processor_->eos_id());
-    if (eos_ids_.empty() && eos) {
-      eos_ids_ = {*eos};
-    }
+    const auto eos = own(processor_->eos_id());
+    eos_ids_ = choose_eos(settings, named(settings.eos_token),
+                          eos ? std::vector{*eos} : std::vector<std::int32_t>());
   }
 
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text) const override {

@@ -109,4 +109,13 @@ std::optional<std::int32_t> choose_bos(const TokenizerSettings& settings,
   return id;
 }
 
+std::vector<std::int32_t> choose_eos(const TokenizerSettings& settings,
+                                     std::optional<std::int32_t> named,
+                                     const std::vector<std::int32_t>& usual) {
+  if (!settings.eos_ids.empty()) {
+    return settings.eos_ids;
+  }
+  return named ? std::vector{*named} : usual;
+}
+
 }  // namespace btc

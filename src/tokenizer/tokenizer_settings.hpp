@@ -31,4 +31,10 @@ std::optional<std::int32_t> choose_bos(const TokenizerSettings& settings,
                                        std::optional<std::int32_t> usual,
                                        const std::filesystem::path& directory);
 
+/// The ids that end a text: those of `eos_ids`, else that of `eos_token`, else the `usual` ones.
+/// @param named id of `eos_token`, if the tokenizer has it
+std::vector<std::int32_t> choose_eos(const TokenizerSettings& settings,
+                                     std::optional<std::int32_t> named,
+                                     const std::vector<std::int32_t>& usual);
+
 }  // namespace btc
