@@ -10,8 +10,8 @@
 #include "inspect/activation_statistics.hpp"
 #include "inspect/codebook_usage.hpp"
 #include "inspect/linear_statistics.hpp"
-#include "inspect/run_notes.hpp"
 #include "pack/packed_model.hpp"
+#include "report/run_note.hpp"
 
 namespace btc {
 

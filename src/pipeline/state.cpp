@@ -144,4 +144,25 @@ void UnitStore::clean_up(const fs::path& run_directory) {
   }
 }
 
+std::map<std::string, std::string> recorded_notes(const fs::path& state_directory,
+                                                  const std::string& stage) {
+  std::map<std::string, std::string> notes;
+  std::error_code error;
+  for (fs::directory_iterator it(state_directory / stage, error), end; !error && it != end;
+       it.increment(error)) {
+    const fs::path& path = it->path();
+    if (path.extension() != ".json" || path.filename().string().starts_with('.')) {
+      continue;
+    }
+    const json record = read_record(path);
+    BTC_REQUIRE(FormatError, record.is_object(), path.string(), ": expected an intact record of ",
+                kSchema, " ", kVersion);
+    const std::string note = record.value("note", "");
+    if (record.value("status", "") == "done" && !note.empty()) {
+      notes.emplace(path.stem().string(), note);
+    }
+  }
+  return notes;
+}
+
 }  // namespace btc

@@ -82,4 +82,10 @@ class UnitStore {
   ResumeVerify verify_;
 };
 
+/// Notes of the finished units of a stage by the units' names, those without a note left out: for
+/// people who look at a run afterwards.
+/// @throws FormatError naming a record that is damaged or of another version
+std::map<std::string, std::string> recorded_notes(const std::filesystem::path& state_directory,
+                                                  const std::string& stage);
+
 }  // namespace btc

@@ -14,6 +14,7 @@
 #include "io/atomic_file.hpp"
 #include "learn/block_transform.hpp"
 #include "model/checkpoint.hpp"
+#include "pipeline/run_notes.hpp"
 #include "pipeline/run_paths.hpp"
 #include "pipeline/transforms.hpp"
 
@@ -111,7 +112,7 @@ Inspection look_at(const InspectOptions& options) {
     inspection.tensors = stored_tensors(directory);
   }
   if (options.shows("errors") && !run_directory(options).empty()) {
-    inspection.notes = read_run_notes(run_directory(options));
+    inspection.notes = read_run_notes({run_directory(options)});
   }
   const bool errors = !options.original.empty() && (options.shows("errors") || plots);
   if (options.shows("groups") || options.shows("codebooks") || errors || plots) {

@@ -256,29 +256,5 @@ TEST_F(WholeInspection, PlotsWhatItHas) {
   EXPECT_TRUE(inspection_plots(Inspection{}).empty());
 }
 
-TEST(RunNotes, AreThoseOfFinishedUnitsOfEverySweep) {
-  const test::Scratch scratch("run-notes");
-  const auto write = [&](const char* file, const json& fields) {
-    json record = {{"schema", "btc.unit"}, {"version", "1.0"}, {"status", "done"}};
-    record.update(fields);
-    std::filesystem::create_directories((scratch.path() / file).parent_path());
-    write_text_file(scratch.path() / file, record.dump());
-  };
-  write("state/encode/block-00001.json", {{"note", "b"}});
-  write("state/encode/block-00000.json", {{"note", "a"}});
-  write("state/encode/block-00002.json", {{"status", "failed"}, {"note", "x"}});
-  write("state/binarize/block-00000.json", {{"note", ""}});
-  write("state/capture/block-00000.json", {{"note", "not about quality"}});
-  write("sweep-2/state/encode/block-00000.json", {{"note", "c"}});
-  std::vector<std::string> found;
-  for (const RunNote& note : read_run_notes(scratch.path())) {
-    found.push_back(concat(note.sweep, " ", note.stage, " ", note.unit, " ", note.note));
-  }
-  EXPECT_THAT(found, ElementsAre("1 encode block-00000 a", "1 encode block-00001 b",
-                                 "2 encode block-00000 c"));
-  write_text_file(scratch.path() / "state/encode/block-00001.json", "{");
-  EXPECT_THROW(read_run_notes(scratch.path()), FormatError);
-}
-
 }  // namespace
 }  // namespace btc
