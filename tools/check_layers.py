@@ -28,7 +28,7 @@ LAYERS = {
     "learn": "common quant model refine",
     "pack": "common io quant model",
     "calibration": "common comm io tokenizer",
-    "eval": "common backend io quant tokenizer model pack",
+    "eval": "common backend report io quant tokenizer model pack",
     "generate": "common backend io quant tokenizer model pack",
     "inspect": "common backend report io quant model pack generate",
     "config": "common backend quant learn refine calibration pack eval",

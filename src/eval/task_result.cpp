@@ -50,7 +50,7 @@ bool is_accuracy(Metric metric) {
   return metric == Metric::kAcc || metric == Metric::kAccNorm || metric == Metric::kAccBytes;
 }
 
-void add_metric(TaskResult& result, Metric metric, double value,
+void add_metric(TaskScore& result, Metric metric, double value,
                 std::optional<double> error = std::nullopt) {
   result.metrics.emplace_back(concat(name_of(metric), ",none"), value);
   if (error) {
@@ -58,8 +58,8 @@ void add_metric(TaskResult& result, Metric metric, double value,
   }
 }
 
-void add_accuracy(TaskResult& result, const TaskRequests& task,
-                  std::span<const RequestScore> scores, Metric metric) {
+void add_accuracy(TaskScore& result, const TaskRequests& task, std::span<const RequestScore> scores,
+                  Metric metric) {
   const std::vector<std::uint8_t> right = right_documents(task, scores, metric);
   const std::vector<double> values(right.begin(), right.end());
   add_metric(result, metric, sum_of(values) / static_cast<double>(values.size()),
@@ -67,7 +67,7 @@ void add_accuracy(TaskResult& result, const TaskRequests& task,
 }
 
 /// The error is that of the mean, carried through the exponential.
-void add_perplexity(TaskResult& result, std::span<const double> sums) {
+void add_perplexity(TaskScore& result, std::span<const double> sums) {
   const double value = std::exp(-sum_of(sums) / static_cast<double>(sums.size()));
   std::optional<double> error = standard_error(sums);
   if (error) {
@@ -76,7 +76,7 @@ void add_perplexity(TaskResult& result, std::span<const double> sums) {
   add_metric(result, Metric::kPerplexity, value, error);
 }
 
-void add_rolling(TaskResult& result, const TaskRequests& task, std::span<const double> sums,
+void add_rolling(TaskScore& result, const TaskRequests& task, std::span<const double> sums,
                  Metric metric) {
   const auto& counts = metric == Metric::kWordPerplexity ? task.doc_words : task.doc_bytes;
   const auto count = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
@@ -97,11 +97,11 @@ double best_constant(const TokenRequests& requests) {
          static_cast<double>(requests.documents());
 }
 
-void add_floor(TaskResult& result, const TokenRequests& requests) {
+void add_floor(TaskScore& result, const TokenRequests& requests) {
   result.floor = best_constant(requests);
   const std::optional<double> accuracy = main_accuracy(result);
-  const bool normalized = value_of(result, "acc_norm").has_value();
-  const double error = value_of(result, normalized ? "acc_norm_stderr" : "acc_stderr").value_or(0);
+  const bool normalized = result.value("acc_norm").has_value();
+  const double error = result.value(normalized ? "acc_norm_stderr" : "acc_stderr").value_or(0);
   result.at_floor = accuracy && *accuracy <= *result.floor + error;
 }
 
@@ -114,19 +114,9 @@ double rounded(double value) {
 
 }  // namespace
 
-std::optional<double> value_of(const TaskResult& result, std::string_view name) {
-  const std::string key = concat(name, ",none");
-  for (const auto& [metric, value] : result.metrics) {
-    if (metric == key) {
-      return value;
-    }
-  }
-  return std::nullopt;
-}
-
-std::optional<double> main_accuracy(const TaskResult& result) {
-  const std::optional<double> normalized = value_of(result, "acc_norm");
-  return normalized ? normalized : value_of(result, "acc");
+std::optional<double> main_accuracy(const TaskScore& result) {
+  const std::optional<double> normalized = result.value("acc_norm");
+  return normalized ? normalized : result.value("acc");
 }
 
 std::vector<std::uint8_t> right_documents(const TaskRequests& task,
@@ -155,7 +145,7 @@ std::vector<std::uint8_t> right_documents(const TaskRequests& task,
   return right;
 }
 
-TaskResult task_result(const TaskRequests& task, std::span<const RequestScore> scores) {
+TaskScore task_result(const TaskRequests& task, std::span<const RequestScore> scores) {
   const TokenRequests& requests = task.requests;
   BTC_CHECK(scores.size() == requests.requests() && requests.documents() > 0, scores.size(),
             " scores of ", requests.requests(), " requests");
@@ -163,13 +153,13 @@ TaskResult task_result(const TaskRequests& task, std::span<const RequestScore> s
     BTC_REQUIRE(NumericError, !std::isnan(scores[r].log_likelihood), requests.task, ": request ", r,
                 ": the log-likelihood is not a number");
   }
-  TaskResult result{.task = requests.task,
-                    .version = task.version,
-                    .documents = requests.documents(),
-                    .requests = requests.requests(),
-                    .add_bos = task.add_bos,
-                    .limit = task.limit,
-                    .notes = task.notes};
+  TaskScore result{.task = requests.task,
+                   .version = task.version,
+                   .documents = requests.documents(),
+                   .requests = requests.requests(),
+                   .add_bos = task.add_bos,
+                   .limit = static_cast<std::uint64_t>(task.limit),
+                   .notes = task.notes};
   const auto contexts =
       std::accumulate(requests.ctx_len.begin(), requests.ctx_len.end(), std::size_t{0});
   result.scored_tokens = requests.tokens.size() - contexts;
@@ -202,11 +192,11 @@ std::optional<double> standard_error(std::span<const double> values) {
   return std::sqrt(squares / (n - 1)) / std::sqrt(n);
 }
 
-std::optional<SetAverage> set_average(const TaskSet& set, std::span<const TaskResult> results) {
+std::optional<SetAverage> set_average(const TaskSet& set, std::span<const TaskScore> results) {
   SetAverage sums;
   for (const std::string_view name : set.tasks) {
     const auto found = std::find_if(results.begin(), results.end(),
-                                    [&](const TaskResult& result) { return result.task == name; });
+                                    [&](const TaskScore& result) { return result.task == name; });
     const std::optional<double> accuracy =
         found == results.end() ? std::nullopt : main_accuracy(*found);
     if (!accuracy) {

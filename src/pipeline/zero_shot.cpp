@@ -120,31 +120,17 @@ std::optional<Metric> main_metric(const TaskRequests& task) {
   return std::nullopt;
 }
 
-TaskScore to_report(std::string_view subject, const TaskResult& result) {
-  return {.subject = std::string(subject),
-          .task = result.task,
-          .version = result.version,
-          .documents = result.documents,
-          .requests = result.requests,
-          .scored_tokens = result.scored_tokens,
-          .add_bos = result.add_bos,
-          .limit = static_cast<std::uint64_t>(result.limit),
-          .metrics = result.metrics,
-          .floor = result.floor,
-          .at_floor = result.at_floor,
-          .notes = result.notes};
-}
-
 void add_subject(std::span<const TaskRequests> tasks, const MeasuredTasks& measured,
                  ZeroShotReport& report) {
   const auto subject = kSubjectNames.at(static_cast<std::size_t>(measured.subject));
-  std::vector<TaskResult> results;
+  std::vector<TaskScore> scores;
   for (std::size_t t = 0; t < tasks.size(); ++t) {
-    results.push_back(task_result(tasks[t], measured.scores.at(t)));
-    report.scores.push_back(to_report(subject, results.back()));
+    scores.push_back(task_result(tasks[t], measured.scores.at(t)));
+    scores.back().subject = subject;
   }
+  report.scores.insert(report.scores.end(), scores.begin(), scores.end());
   for (const TaskSet& set : task_sets()) {
-    if (const auto average = set_average(set, results)) {
+    if (const auto average = set_average(set, scores)) {
       report.averages.push_back({std::string(subject), std::string(set.name), average->average,
                                  average->average_rounded});
     }

@@ -12,19 +12,20 @@ namespace btc {
 
 /// What one model scores in one task.
 struct TaskScore {
-  std::string subject;  ///< `original` or `packed`
-  std::string task;
+  std::string subject{};  ///< `original` or `packed`
+  std::string task{};
   int version = 1;  ///< of the harness's task with the same prompts
   std::uint64_t documents = 0;
   std::uint64_t requests = 0;
   std::uint64_t scored_tokens = 0;  ///< ids of all continuations
   bool add_bos = false;
   std::uint64_t limit = 0;  ///< documents asked for; 0: all
-  /// By the harness's names, fractions and not per cent: `acc,none`, `acc_stderr,none`, ...
-  std::vector<std::pair<std::string, double>> metrics;
-  std::optional<double> floor;  ///< accuracy of the best constant answer
-  bool at_floor = false;        ///< within one standard error of it, or below
-  std::vector<std::string> notes;
+  /// By the harness's names, fractions and not per cent: `acc,none`, `acc_stderr,none`, ... A
+  /// standard error that needs more documents is left out.
+  std::vector<std::pair<std::string, double>> metrics{};
+  std::optional<double> floor{};  ///< accuracy of the best constant answer
+  bool at_floor = false;          ///< within one standard error of it, or below
+  std::vector<std::string> notes{};
 
   /// Of a metric by its name without filter: `acc_norm`, `acc_norm_stderr`.
   [[nodiscard]] std::optional<double> value(std::string_view metric) const;

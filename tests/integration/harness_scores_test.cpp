@@ -99,10 +99,10 @@ void expect_scores(const std::vector<DocumentScores>& found, const TaskRequests&
 }
 
 /// Every metric that the harness and we report: accuracies are equal, perplexities nearly so.
-void expect_metrics(const TaskResult& found, const json& recorded) {
+void expect_metrics(const TaskScore& found, const json& recorded) {
   std::size_t compared = 0;
   for (const auto& [name, value] : recorded.at("metrics").items()) {
-    const auto metric = value_of(found, name);
+    const auto metric = found.value(name);
     if (!metric.has_value()) {
       continue;
     }

@@ -112,11 +112,11 @@ TEST_P(FrozenRequests, HaveTheHashOfTheHarness) {
 
 TEST_P(FrozenRequests, GetTheMetricsOfTheHarness) {
   const TaskRequests requests = untokenized(task_, documents_);
-  const TaskResult result = task_result(requests, seeded_scores(requests.requests.requests()));
+  const TaskScore result = task_result(requests, seeded_scores(requests.requests.requests()));
   std::size_t compared = 0;
   for (const auto& [name, value] : golden_.items()) {
     if (value.is_number_float()) {
-      const auto found = value_of(result, name);
+      const auto found = result.value(name);
       ASSERT_TRUE(found.has_value()) << name;
       EXPECT_NEAR(*found, value.get<double>(), 1e-12) << name;
       ++compared;

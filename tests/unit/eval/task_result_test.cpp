@@ -84,7 +84,7 @@ TEST(RightDocuments, OfLikelihoodTasksAreGreedy) {
 
 TEST(TaskResultTest, HasTheHarnessesKeysAndSampleErrors) {
   const TaskRequests task = choices({0, 0, 1, 1}, 2);
-  const TaskResult result = task_result(task, scores_of({-1, -2, -1, -2, -2, -1, -1, -2}));
+  const TaskScore result = task_result(task, scores_of({-1, -2, -1, -2, -2, -1, -1, -2}));
   // 3 of 4: variance 0.25 with n - 1, over 4.
   const double error = std::sqrt(0.25) / 2;
   EXPECT_THAT(result.metrics,
@@ -100,9 +100,9 @@ TEST(TaskResultTest, HasTheHarnessesKeysAndSampleErrors) {
 }
 
 TEST(TaskResultTest, OneDocumentHasNoError) {
-  const TaskResult result = task_result(choices({1}, 2), scores_of({-2, -1}));
-  EXPECT_EQ(value_of(result, "acc"), 1.0);
-  EXPECT_FALSE(value_of(result, "acc_stderr").has_value());
+  const TaskScore result = task_result(choices({1}, 2), scores_of({-2, -1}));
+  EXPECT_EQ(result.value("acc"), 1.0);
+  EXPECT_FALSE(result.value("acc_stderr").has_value());
 }
 
 TEST(TaskResultTest, FloorIsTheBestConstantAnswerAndFlagsScoresNearIt) {
@@ -129,11 +129,11 @@ TEST(TaskResultTest, LikelihoodTasksHavePerplexityAndGreedyAccuracy) {
   task.kind = TaskKind::kLikelihood;
   task.metrics = {Metric::kPerplexity, Metric::kAcc};
   const std::vector<RequestScore> scores = {{-1, true}, {-3, false}};
-  const TaskResult result = task_result(task, scores);
-  EXPECT_DOUBLE_EQ(value_of(result, "perplexity").value(), std::exp(2.0));
+  const TaskScore result = task_result(task, scores);
+  EXPECT_DOUBLE_EQ(result.value("perplexity").value(), std::exp(2.0));
   // The error of the mean is 1.
-  EXPECT_DOUBLE_EQ(value_of(result, "perplexity_stderr").value(), std::exp(2.0));
-  EXPECT_EQ(value_of(result, "acc"), 0.5);
+  EXPECT_DOUBLE_EQ(result.value("perplexity_stderr").value(), std::exp(2.0));
+  EXPECT_EQ(result.value("acc"), 0.5);
   EXPECT_FALSE(result.floor.has_value());
   EXPECT_FALSE(result.at_floor);
 }
@@ -144,10 +144,10 @@ TEST(TaskResultTest, RollingTasksDivideByWordsAndBytesOfAllDocuments) {
   task.metrics = {Metric::kWordPerplexity, Metric::kBytePerplexity, Metric::kBitsPerByte};
   task.doc_words = {3, 5};
   task.doc_bytes = {20, 12};
-  const TaskResult result = task_result(task, scores_of({-1, -2, -4, -9}));
-  EXPECT_DOUBLE_EQ(value_of(result, "word_perplexity").value(), std::exp(2.0));
-  EXPECT_DOUBLE_EQ(value_of(result, "byte_perplexity").value(), std::exp(0.5));
-  EXPECT_DOUBLE_EQ(value_of(result, "bits_per_byte").value(), 0.5 / std::log(2.0));
+  const TaskScore result = task_result(task, scores_of({-1, -2, -4, -9}));
+  EXPECT_DOUBLE_EQ(result.value("word_perplexity").value(), std::exp(2.0));
+  EXPECT_DOUBLE_EQ(result.value("byte_perplexity").value(), std::exp(0.5));
+  EXPECT_DOUBLE_EQ(result.value("bits_per_byte").value(), 0.5 / std::log(2.0));
   EXPECT_FALSE(main_accuracy(result).has_value());
 }
 
@@ -157,7 +157,7 @@ TEST(TaskResultTest, NotesAndProtocolComeAlong) {
   task.add_bos = true;
   task.limit = 1;
   task.version = 2;
-  const TaskResult result = task_result(task, scores_of({-1, -2}));
+  const TaskScore result = task_result(task, scores_of({-1, -2}));
   EXPECT_THAT(result.notes, ElementsAre("hellaswag: rebuilt text"));
   EXPECT_TRUE(result.add_bos);
   EXPECT_EQ(result.limit, 1);
@@ -171,15 +171,15 @@ TEST(TaskResultTest, NotANumberIsRefusedAndMinusInfinityIsAScore) {
                 task_result(choices({0}, 2), scores_of({-1, nan}));
               }),
               HasSubstr("piqa: request 1"));
-  EXPECT_EQ(value_of(task_result(choices({1}, 2), scores_of({-infinity, -900})), "acc"), 1.0);
+  EXPECT_EQ(task_result(choices({1}, 2), scores_of({-infinity, -900})).value("acc"), 1.0);
 }
 
 TEST(SetAverageTest, RoundsTaskByTaskAsThePapersDo) {
   const TaskSet set = task_sets().front();
   const std::vector<double> percent = {68.67, 44.2, 75.93, 77.86, 74.62, 46.25, 63.54};
-  std::vector<TaskResult> results;
+  std::vector<TaskScore> results;
   for (std::size_t t = 0; t < set.tasks.size(); ++t) {
-    TaskResult result{.task = std::string(set.tasks[t])};
+    TaskScore result{.task = std::string(set.tasks[t])};
     // The tasks with acc_norm are averaged by it.
     result.metrics = {{"acc,none", 0.0}};
     (t % 2 == 0 ? result.metrics[0].second
@@ -225,8 +225,7 @@ TEST(TaskResultTest, FloorsOfThePublicFiles) {
       golds.push_back(document.gold);
     }
     const TaskRequests task = choices(golds, 5);
-    const TaskResult result =
-        task_result(task, std::vector<RequestScore>(task.requests.requests()));
+    const TaskScore result = task_result(task, std::vector<RequestScore>(task.requests.requests()));
     EXPECT_NEAR(result.floor.value() * 100, percent, 0.005) << name;
   }
 }
