@@ -19,7 +19,6 @@
 namespace btc {
 namespace {
 
-
 std::vector<std::int32_t> some_ids(std::size_t vocab, std::size_t count) {
   Rng rng(3);
   std::vector<std::int32_t> ids(count);
