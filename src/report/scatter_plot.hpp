@@ -15,6 +15,7 @@ struct PlotPoint {
 
 struct ScatterPlot {
   std::string title;
+  std::string subtitle;
   std::string x_name;
   std::string y_name;
   std::vector<PlotPoint> points;
@@ -22,7 +23,7 @@ struct ScatterPlot {
   std::string level_name;
 };
 
-/// Linear axes that hold every point and the level, round ticks, a label beside each point.
+/// Linear axes that hold every point and the level, round ticks, a label by each point.
 /// @pre at least one point, all values finite
 std::string scatter_svg(const ScatterPlot& plot);
 

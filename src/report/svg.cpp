@@ -83,7 +83,7 @@ std::string canvas(const Axis& x, const Axis& y, const std::string& title,
       "font-size=\"12\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"white\"/>\n",
       kWidth, kHeight);
   out += x_ticks(x) + y_ticks(y);
-  out += text_at(kWidth / 2, 28, "middle", title, " font-size=\"16\"");
+  out += text_at(kWidth / 2, 26, "middle", title, " font-size=\"16\"");
   out += text_at(kWidth / 2, kHeight - 16, "middle", x_name);
   out += text_at(20, kHeight / 2, "middle", y_name,
                  fmt::format(" transform=\"rotate(-90 20 {})\"", kHeight / 2));

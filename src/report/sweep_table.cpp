@@ -146,6 +146,12 @@ const RunReport* first_report(const SweepTable& table) {
   return nullptr;
 }
 
+std::string subject_of(const SweepTable& table) {
+  const RunReport* report = first_report(table);
+  return report ? fmt::format("{}{}", report->model, is_toy(*report) ? " (a small model)" : "")
+                : "";
+}
+
 std::string csv_line(const Cells& cells) {
   std::string line;
   for (const std::string& cell : cells) {
@@ -206,8 +212,9 @@ std::string sweep_plot(const SweepTable& table) {
     return {};
   }
   return scatter_svg({.title = table.title,
+                      .subtitle = subject_of(table) + "; " + ways.front(),
                       .x_name = "stored bits per weight",
-                      .y_name = "perplexity, " + ways.front(),
+                      .y_name = "perplexity",
                       .points = std::move(points),
                       .level = original,
                       .level_name = "original"});

@@ -97,12 +97,16 @@ TEST(SweepPlot, ShowsFinishedRuns) {
   const std::string svg = sweep_plot(two_runs());
   EXPECT_THAT(svg, HasSubstr(">a</text>"));
   EXPECT_THAT(svg, HasSubstr(">original</text>"));
+  EXPECT_THAT(
+      svg, HasSubstr(">models/small (a small model); wikitext2: protocol gptq, window 512, all 9 "
+                     "windows of a text of 4600 tokens, with BOS</text>"));
   EXPECT_THAT(svg, Not(HasSubstr(">b</text>")));
   EXPECT_EQ(sweep_plot({.title = "none", .shapes = "", .rows = {{"b", "", {}, {}}}}), "");
 }
 
 TEST(ScatterPlot, PlacesPointsOnTheirAxes) {
   const std::string svg = scatter_svg({.title = "T",
+                                       .subtitle = "",
                                        .x_name = "x < y",
                                        .y_name = "y",
                                        .points = {{0, 0, "low"}, {10, 10, "high"}},
