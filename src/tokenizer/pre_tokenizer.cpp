@@ -1,8 +1,10 @@
 #include "tokenizer/pre_tokenizer.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
+#include "tokenizer/byte_alphabet.hpp"
 #include "tokenizer/normalizer.hpp"
 
 namespace btc {
@@ -117,9 +119,24 @@ PreTokenizeStep space_prefix_step() {
   };
 }
 
+PreTokenizeStep in_byte_alphabet(PreTokenizeStep step) {
+  const auto alphabet = std::make_shared<const ByteAlphabet>();
+  return [=, step = std::move(step)](Piece&& piece, std::vector<Piece>& pieces) {
+    std::vector<Piece> written;
+    step({alphabet->to_text(piece.text), piece.at_start}, written);
+    for (const Piece& part : written) {
+      pieces.push_back({alphabet->to_bytes(part.text).value(), part.at_start});
+    }
+  };
+}
+
 Pattern gpt2_pattern() {
   return Pattern(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
                  "byte-level pre-tokenizer");
+}
+
+Pattern punctuation_pattern() {
+  return Pattern(R"([\p{P}$+<=>^`|~])", "pre-tokenizer Punctuation");
 }
 
 std::vector<Piece> pre_tokenize(const std::vector<PreTokenizeStep>& steps, Piece text) {

@@ -37,8 +37,13 @@ PreTokenizeStep metaspace_step(std::string replacement, PrefixScheme scheme, boo
 
 /// A space in front of pieces that start with none.
 PreTokenizeStep space_prefix_step();
+/// Makes a step see each byte of a piece as its character of the byte alphabet. Its pieces may
+/// begin and end within a character of the text.
+PreTokenizeStep in_byte_alphabet(PreTokenizeStep step);
 /// GPT-2's pattern.
 Pattern gpt2_pattern();
+/// One punctuation character: of ASCII, or of a category P of Unicode.
+Pattern punctuation_pattern();
 
 /// All steps, each on all pieces of the one before.
 std::vector<Piece> pre_tokenize(const std::vector<PreTokenizeStep>& steps, Piece text);

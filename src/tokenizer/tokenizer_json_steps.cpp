@@ -70,11 +70,17 @@ void add_byte_level(const JsonNode& node, PreTokenizer& result) {
   }
 }
 
+/// Behind `ByteLevel` a pattern sees the characters that write the bytes.
+void add_split(Pattern pattern, SplitBehavior behavior, bool invert, PreTokenizer& result) {
+  PreTokenizeStep step = split_step(std::move(pattern), behavior, invert);
+  result.steps.push_back(result.byte_level ? in_byte_alphabet(std::move(step)) : std::move(step));
+}
+
 void add_pre_tokenizer(const JsonNode& node, PreTokenizer& result) {
-  if (result.byte_level) {
-    node.refuse("nothing may follow the pre-tokenizer ByteLevel");
-  }
   const std::string& type = node.at("type").text();
+  if (result.byte_level && (type == "ByteLevel" || type == "Metaspace")) {
+    node.refuse("the pre-tokenizer ", type, " may not follow ByteLevel");
+  }
   if (type == "Sequence") {
     node.require_only({"type", "pretokenizers"});
     const JsonNode list = node.at("pretokenizers");
@@ -83,17 +89,20 @@ void add_pre_tokenizer(const JsonNode& node, PreTokenizer& result) {
     }
   } else if (type == "Split") {
     node.require_only({"type", "pattern", "behavior", "invert"});
-    result.steps.push_back(split_step(read_pattern(node.at("pattern")),
-                                      read_behavior(node.at("behavior")),
-                                      node.flag_or("invert", false)));
+    add_split(read_pattern(node.at("pattern")), read_behavior(node.at("behavior")),
+              node.flag_or("invert", false), result);
   } else if (type == "ByteLevel") {
     add_byte_level(node, result);
   } else if (type == "Digits") {
     node.require_only({"type", "individual_digits"});
     const bool individual = node.flag_or("individual_digits", false);
-    result.steps.push_back(
-        split_step(Pattern(R"(\p{N})", node.where()),
-                   individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous, false));
+    add_split(Pattern(R"(\p{N})", node.where()),
+              individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous, false, result);
+  } else if (type == "Punctuation") {
+    node.require_only({"type", "behavior"});
+    const auto behavior = node.find("behavior");
+    add_split(punctuation_pattern(), behavior ? read_behavior(*behavior) : SplitBehavior::kIsolated,
+              false, result);
   } else if (type == "Metaspace") {
     require_metaspace(node);
     result.steps.push_back(metaspace_step(node.at("replacement").some_text(),

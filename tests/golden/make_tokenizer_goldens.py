@@ -8,7 +8,7 @@
 DATA holds llama1_2/tokenizer.model, llama3/tokenizer.model and qwen/qwen.tiktoken, which are not part
 of the project. Writes
 
-* NAME/tokenizer.json: tokenizers of the kinds that LLaMA, Qwen, Mistral and GPT-2 have, trained on the
+* NAME/tokenizer.json: tokenizers of the kinds that LLaMA, Qwen, Mistral, GPT-2 and Falcon have, trained on the
   few sentences below;
 * strings.json: 2,000 strings of all that cutting, normalizing and byte fallback can stumble over. Only
   characters that Unicode 14 (Python 3.11) knows: the packages and PCRE2 have tables of different versions;
@@ -137,6 +137,18 @@ def digits_like():
     return tokenizer
 
 
+def falcon_like():
+    """Steps behind the byte-level one, which see the characters that write bytes."""
+    pre = pre_tokenizers.Sequence([pre_tokenizers.Punctuation("contiguous"), byte_level(regex=True),
+                                   pre_tokenizers.Digits(individual_digits=False),
+                                   split(Regex("[0-9][0-9][0-9]"))])
+    tokens, merges = trained(pre, 480, pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab=numbered(tokens), merges=merges))
+    tokenizer.pre_tokenizer = pre
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
 def byte_fallback_vocabulary(size):
     words = trained(pre_tokenizers.Metaspace(prepend_scheme="always"), size)
     tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)] + words[0]
@@ -183,7 +195,8 @@ def unknown_like():
     return tokenizer
 
 
-SMALL = [llama3_like, qwen2_like, gpt2_like, digits_like, llama2_like, mistral_like, unknown_like]
+SMALL = [llama3_like, qwen2_like, gpt2_like, digits_like, falcon_like, llama2_like, mistral_like,
+         unknown_like]
 MERGES_AS_STRINGS = {"qwen2_like", "llama2_like"}
 
 

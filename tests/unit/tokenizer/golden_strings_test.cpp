@@ -83,7 +83,8 @@ TEST_P(SmallTokenizer, EncodesPromptsLikeThePackage) {
 
 INSTANTIATE_TEST_SUITE_P(All, SmallTokenizer,
                          ::testing::Values("llama3_like", "qwen2_like", "gpt2_like", "digits_like",
-                                           "llama2_like", "mistral_like", "unknown_like"));
+                                           "falcon_like", "llama2_like", "mistral_like",
+                                           "unknown_like"));
 
 class ByteLevelTokenizer : public SmallTokenizer {};
 
@@ -107,7 +108,8 @@ TEST_P(ByteLevelTokenizer, DecodesEveryByteOfACutCharacter) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ByteLevelTokenizer,
-                         ::testing::Values("llama3_like", "qwen2_like", "gpt2_like"));
+                         ::testing::Values("llama3_like", "qwen2_like", "gpt2_like",
+                                           "falcon_like"));
 
 class CharacterTokenizer : public SmallTokenizer {};
 

@@ -92,6 +92,10 @@ TEST_F(TokenizerJson, WhatIsNotSupportedIsRefusedByName) {
               HasSubstr("normalizer.pattern: the field Regex is not supported"));
   EXPECT_THAT(refusal("/pre_tokenizer", {{"type", "ByteLevel"}}),
               HasSubstr("must both be of type ByteLevel, or neither"));
+  EXPECT_THAT(refusal("/pre_tokenizer",
+                      {{"type", "Sequence"},
+                       {"pretokenizers", {{{"type", "ByteLevel"}}, {{"type", "Metaspace"}}}}}),
+              HasSubstr("pretokenizers[1]: the pre-tokenizer Metaspace may not follow ByteLevel"));
 }
 
 TEST_F(TokenizerJson, ABosComesFromTheTemplate) {
