@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -88,10 +89,10 @@ class Distillation {
         model_(model),
         split_(split_sequences(config.calibration.samples)) {}
 
-  /// Zero changes, and how far the model is at the start. Collective.
+  /// Zero changes, and how far the encoded model is. Collective.
   TrainingState begin() {
     TrainingState state = begin_training(model_.size(), config_.refine.kd_learning_rate);
-    state.best_loss = held_out_divergence(state.change);
+    state.best_loss = held_out_divergence([&] { model_.restore(); });
     return state;
   }
 
@@ -107,7 +108,7 @@ class Distillation {
                     const auto gradients = gradients_of_step(*samples, count, state.change);
                     training_step(sum_of(gradients), share, state);
                   });
-    const double divergence = held_out_divergence(state.change);
+    const double divergence = held_out_divergence([&] { model_.set(state.change); });
     judge_epoch(divergence, epoch + 1, state);
     return divergence;
   }
@@ -152,12 +153,12 @@ class Distillation {
     return all;
   }
 
-  /// Of the values rounded to fp16, per token.
-  double held_out_divergence(std::span<const float> change) {
+  /// Of the values that `choose` gives the model, rounded as they are stored, per token.
+  double held_out_divergence(const std::function<void()>& choose) {
     const std::vector<std::size_t> sequences = own_share(comm(), split_.held_out);
     std::vector<double> own;
     agree(comm(), "distill", [&] {
-      model_.set(change);
+      choose();
       model_.round();
       SampleReader samples(runner_.store(), units_, sequences);
       const auto batch = static_cast<std::size_t>(config_.refine.batch);
@@ -279,7 +280,11 @@ std::size_t distill_model(StageRunner& runner, const PlannedUnits& units,
   Distillation distillation(runner, units, config, *loaded.model);
   std::size_t computed = train_epochs(runner, units, todo, distillation);
   const TrainingState state = state_after(units.distill_epochs.size(), runner, units, distillation);
-  loaded.model->set(state.best);
+  if (state.best_epoch == 0) {
+    loaded.model->restore();
+  } else {
+    loaded.model->set(state.best);
+  }
   loaded.model->round();
   const PackedFormat format = packed_format(config);
   computed += runner.run(units.distill, [&](std::size_t b) {

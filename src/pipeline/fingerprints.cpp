@@ -21,8 +21,8 @@ constexpr int kLearnVersion = 1;
 constexpr int kBinarizeVersion = 3;
 constexpr int kCodebookVersion = 1;
 constexpr int kEncodeVersion = 4;
-constexpr int kRefineVersion = 4;
-constexpr int kDistillVersion = 4;
+constexpr int kRefineVersion = 5;
+constexpr int kDistillVersion = 5;
 constexpr int kReduceVersion = 1;
 
 /// The options below one of these keys (`binarize.` or a whole key).

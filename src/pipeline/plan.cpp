@@ -248,11 +248,14 @@ PlannedStage refine_stage(const PipelineConfig& config, const ModelConfig& model
   const auto blocks = static_cast<std::uint64_t>(model.blocks);
   // Every epoch reads the sequences to train on, and those held out; and so does the start.
   const auto passes = static_cast<std::uint64_t>(config.refine.block_epochs) + 1;
-  // Latent weights, their changes (present and best), two moments and the gradient.
-  const std::uint64_t latent = config.refine.block_sign_learning_rate > 0 ? 6 : 0;
+  // Latent weights, their changes (present and best), two moments and the gradient; signs, indices
+  // and groups of the start: 1.5 bytes a weight.
+  const std::uint64_t latent = config.refine.block_sign_learning_rate > 0
+                                   ? 6 * sizes.block_fp32 + sizes.block_fp32 * 3 / 8
+                                   : 0;
   return {"refine", blocks, sizes.checkpoint + sizes.packed + passes * sizes.activations * blocks,
           sizes.packed,
-          (4 + latent) * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence};
+          4 * sizes.block_fp32 + latent + gradient_memory(config, model) + 6 * sizes.sequence};
 }
 
 /// Signs, indices and groups of the whole model as they lie in memory, and one block made dense, on
@@ -264,7 +267,8 @@ PlannedStage distill_stage(const PipelineConfig& config, const ModelConfig& mode
   const auto batch = static_cast<std::uint64_t>(config.refine.batch);
   const auto epochs = static_cast<std::uint64_t>(config.refine.kd_epochs);
   const std::uint64_t samples = ceil_div(batch, static_cast<std::size_t>(ranks));
-  const std::uint64_t quantized = linear_weight_count(model) * 3 / 2;
+  const std::uint64_t copies = config.refine.kd_sign_learning_rate > 0 ? 2 : 1;  // the start's
+  const std::uint64_t quantized = copies * linear_weight_count(model) * 3 / 2;
   const std::uint64_t logits = 4 * 256 * model.vocab_size * kFp32;
   const std::uint64_t head = model.vocab_size * model.hidden * kFp32;
   const std::uint64_t state = 4 * trained_values * kFp32;

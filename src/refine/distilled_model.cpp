@@ -47,6 +47,12 @@ void DistilledModel::set(std::span<const float> change) {
   }
 }
 
+void DistilledModel::restore() {
+  for (ScaledBlock& block : blocks_) {
+    block.restore();
+  }
+}
+
 void DistilledModel::round() {
   for (ScaledBlock& block : blocks_) {
     block.round();

@@ -37,6 +37,8 @@ class DistilledModel {
 
   [[nodiscard]] std::size_t size() const { return size_; }
   void set(std::span<const float> change);
+  /// Back to the encoded model, @see ScaledBlock::restore.
+  void restore();
   void round();
   [[nodiscard]] const std::vector<ScaledBlock>& blocks() const { return blocks_; }
 

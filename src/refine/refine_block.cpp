@@ -26,12 +26,16 @@ class BlockTraining {
 
   [[nodiscard]] TrainingState& state() { return state_; }
 
+  /// Loss of the block as it was encoded, on these sequences.
+  double judge_start(const std::vector<std::size_t>& sequences) {
+    block_.restore();
+    return judge(sequences);
+  }
+
   /// Loss of the present values, rounded, on these sequences.
-  double judge(const std::vector<std::size_t>& sequences) {
+  double judge_present(const std::vector<std::size_t>& sequences) {
     block_.set(state_.change);
-    block_.round();
-    const BlockForward present(config_, block_.weights(), original_.place());
-    return relative_block_error(original_, present, open_(sequences), sequences.size());
+    return judge(sequences);
   }
 
   void train_epoch(const std::vector<std::size_t>& order, int epoch) {
@@ -43,11 +47,21 @@ class BlockTraining {
   }
 
   void leave_best() {
-    block_.set(state_.best);
+    if (state_.best_epoch == 0) {
+      block_.restore();
+    } else {
+      block_.set(state_.best);
+    }
     block_.round();
   }
 
  private:
+  double judge(const std::vector<std::size_t>& sequences) {
+    block_.round();
+    const BlockForward present(config_, block_.weights(), original_.place());
+    return relative_block_error(original_, present, open_(sequences), sequences.size());
+  }
+
   void take_step(const SequenceStream& stream, std::size_t sequences, double share) {
     block_.set(state_.change);
     BlockWeights weights = block_.weights();
@@ -84,10 +98,10 @@ RefineReport refine_block(const ModelConfig& config, BlockWeights original, Scal
   const SequenceSplit split = split_sequences(sequences);
   BlockTraining training(config, std::move(original), block, open, params, place);
   TrainingState& state = training.state();
-  const double start = state.best_loss = training.judge(split.held_out);
+  const double start = state.best_loss = training.judge_start(split.held_out);
   for (int epoch = 0; epoch < params.block_epochs; ++epoch) {
     training.train_epoch(shuffled(split.training, seed, epoch), epoch);
-    const double loss = training.judge(split.held_out);
+    const double loss = training.judge_present(split.held_out);
     judge_epoch(loss, epoch + 1, state);
     report(epoch + 1, loss);
   }

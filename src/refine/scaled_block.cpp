@@ -69,8 +69,21 @@ void ScaledBlock::set(std::span<const float> change) {
   }
 }
 
+void ScaledBlock::restore() {
+  if (!latent_.empty()) {
+    linear_ = encoded_;
+  }
+  auto value = start_.cbegin();
+  for (const std::span<float> field : fields()) {
+    std::copy_n(value, field.size(), field.begin());
+    value += static_cast<std::ptrdiff_t>(field.size());
+  }
+}
+
 void ScaledBlock::train_signs(std::vector<LatentSigns> latent, double rate) {
   BTC_CHECK(latent.size() == linear_.size(), latent.size(), " Linears with latent weights");
+  restore();
+  encoded_ = linear_;
   latent_ = std::move(latent);
   for (const LatentSigns& signs : latent_) {
     latent_unit_.push_back(static_cast<float>(rate * static_cast<double>(signs.unit())));

@@ -39,9 +39,11 @@ class ScaledBlock {
 
   /// Number of trained values.
   [[nodiscard]] std::size_t size() const { return size_; }
-  /// Values of all changes; 0 gives the start, bit for bit (of the signs where they are trained:
-  /// those nearest to the latent start).
+  /// Values of all changes; 0 gives the start bit for bit, but for signs and groups that are
+  /// trained: those are chosen for the latent start.
   void set(std::span<const float> change);
+  /// Back to the start, trained signs and groups included.
+  void restore();
   /// Rounds the present values to fp16, or to 8 bits, as they are stored.
   void round();
   /// Dense weights for the present values: `dequantize` of each Linear, factors folded in.
@@ -69,6 +71,7 @@ class ScaledBlock {
   std::size_t size_ = 0;
   std::vector<float> start_, unit_;  ///< of scales and gains
   std::vector<LatentSigns> latent_;  ///< one per Linear, or none
+  Linears encoded_;                  ///< the start where signs are trained, else empty
   std::vector<float> latent_unit_;   ///< [Linears]
 };
 

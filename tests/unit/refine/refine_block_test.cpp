@@ -68,6 +68,33 @@ TEST_F(RefineBlock, ReturnsTheStartWhenEveryEpochIsWorse) {
   EXPECT_EQ(block.linear(), fixture_.block().linear());
 }
 
+// Signs of the latent start are not those that were encoded, where compensation or a codebook has
+// moved these away from the weights.
+TEST_F(RefineBlock, ReturnsEncodedSignsWhenTrainingThemIsWorse) {
+  ScaledBlock::Linears linears = fixture_.block().linear();
+  for (QuantizedLinear& linear : linears) {
+    for (std::size_t j = 0; j < linear.cols; j += 3) {
+      linear.signs.set(0, j, !linear.signs.get(0, j));
+    }
+  }
+  const ScaledBlock encoded(linears, fixture_.original);
+  ScaledBlock untrained = encoded;
+  const RefineReport expected = refine(untrained, {.block_epochs = 0});
+  ScaledBlock block = encoded;
+  std::vector<LatentSigns> latent;
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    latent.emplace_back(linears.at(i), fixture_.original.linear.at(i).view(), nullptr);
+  }
+  block.train_signs(std::move(latent), 1);
+  block.set(std::vector<float>(block.size()));
+  EXPECT_NE(block.linear(), linears) << "the latent start chooses the same signs: a weak test";
+  const RefineReport report = refine(block, {.block_epochs = 1, .block_learning_rate = 3});
+  EXPECT_EQ(report.best_epoch, 0);
+  EXPECT_EQ(report.start, expected.start);
+  EXPECT_EQ(block.linear(), linears);
+  EXPECT_EQ(block.rest().input_norm, fixture_.original.input_norm);
+}
+
 TEST_F(RefineBlock, RecoversFromAStepThatIsNotFinite) {
   int calls = 0;
   const OpenSequences open = [&](const std::vector<std::size_t>& order) -> SequenceStream {
