@@ -19,7 +19,7 @@ struct LearnProblem {
   const BlockWeights& original;
   std::size_t sequences = 0;      ///< how many `open` knows
   const OpenSequences& open;      ///< the block's inputs
-  std::size_t vector_length = 0;  ///< of the sub-vectors of L_sim; 0: without codebook, no L_sim
+  std::size_t vector_length = 0;  ///< of the sub-vectors of L_sim and L_bal, at least 1
   std::uint64_t seed = 0;
   TorchPlace place = {};  ///< where the block runs
 };

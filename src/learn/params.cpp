@@ -8,10 +8,9 @@ namespace {
 
 void check_learned(const TransformParams& p, const BinarizeParams& binarize,
                    const std::optional<CodebookParams>& codebook) {
-  BTC_REQUIRE(ConfigError,
-              binarize.uniform == UniformRule::kNone && binarize.scales != ScaleLayout::kGiven,
+  BTC_REQUIRE(ConfigError, binarize.uniform == UniformRule::kNone,
               "transform.kind: a learned transform expects weights that are binarized, not "
-              "binarize.uniform or scales: given");
+              "binarize.uniform");
   BTC_REQUIRE(ConfigError, p.similarity == 0 || codebook.has_value(), "transform.similarity: got ",
               p.similarity, ", expected 0 without codebook");
   BTC_REQUIRE(ConfigError, p.similarity == 0 || p.eigenvalues < codebook->vector_length,
@@ -55,6 +54,10 @@ void check_params(const TransformParams& transform, const BinarizeParams& binari
               "transform.factors, transform.signs: expected true with kind none");
   BTC_REQUIRE(ConfigError, transform.factors || transform.signs,
               "transform: got neither factors nor signs, expected kind: none for that");
+  BTC_REQUIRE(
+      ConfigError, off || binarize.scales != ScaleLayout::kGiven,
+      "transform.kind: expected none with binarize.scales: given, whose binary weights have "
+      "more than two values a column once they are transformed");
   if (learns(transform)) {
     check_learned(transform, binarize, codebook);
     return;

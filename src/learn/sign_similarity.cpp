@@ -50,8 +50,8 @@ double mean_magnitude(MatrixView<const float> weights) {
 SignLosses add_sign_losses(MatrixView<const float> weights, std::size_t vector_length,
                            std::size_t eigenvalues, double similarity, double balance,
                            MatrixView<float> sums) {
-  BTC_CHECK(eigenvalues > 0 && eigenvalues < vector_length, eigenvalues, " eigenvalues of ",
-            vector_length);
+  BTC_CHECK(similarity == 0 || (eigenvalues > 0 && eigenvalues < vector_length), eigenvalues,
+            " eigenvalues of ", vector_length);
   const SignSums signs = sum_signs(weights, vector_length);
   const auto v = static_cast<double>(vector_length);
   const double entries = signs.vectors * v;
@@ -59,7 +59,7 @@ SignLosses add_sign_losses(MatrixView<const float> weights, std::size_t vector_l
     return {};
   }
   const Eigen::SelfAdjointEigenSolver<Gram> solver(signs.gram / entries);  // ascending
-  const auto top = static_cast<Eigen::Index>(eigenvalues);
+  const auto top = static_cast<Eigen::Index>(std::min(eigenvalues, vector_length));
   const Gram basis = solver.eigenvectors().rightCols(top);
   const double mean = signs.sum / entries;
   const SignLosses losses{1 - solver.eigenvalues().tail(top).sum(), mean * mean};

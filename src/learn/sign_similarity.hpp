@@ -17,7 +17,7 @@ struct SignLosses {
 /// Adds the gradients for the weights [n, m] to `sums`, straight through the sign: dM/dw is one
 /// over the mean magnitude where |w| is below it, else 0.
 /// @param similarity, balance weights of the two losses
-/// @pre 0 < eigenvalues < vector_length
+/// @pre 0 < eigenvalues < vector_length, unless `similarity` is 0
 SignLosses add_sign_losses(MatrixView<const float> weights, std::size_t vector_length,
                            std::size_t eigenvalues, double similarity, double balance,
                            MatrixView<float> sums);

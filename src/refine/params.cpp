@@ -38,6 +38,9 @@ void check_params(const RefineParams& refine, const BinarizeParams& binarize,
                   binarize, codebook);
   check_sign_rate("block", refine.block_sign_learning_rate, refine.block_epochs,
                   refine.block_learning_rate, binarize, codebook);
+  BTC_REQUIRE(ConfigError, refine.dense_epochs == 0 || binarize.scales != ScaleLayout::kGiven,
+              "refine.dense_epochs: got ", refine.dense_epochs,
+              ", expected 0 with binarize.scales: given: binary weights would not stay binary");
 }
 
 }  // namespace btc

@@ -60,6 +60,12 @@ TEST(LearnParams, RefusesWhatCannotWork) {
   expect_refused([](auto& t, auto&) { t.factors = t.signs = false; }, "neither factors nor signs");
   expect_refused([](auto&, auto& b) { b.uniform = UniformRule::kRtn; }, "binarize.uniform");
   expect_refused(
+      [](auto& t, auto& b) {
+        t.kind = TransformKind::kRandom;
+        b.scales = ScaleLayout::kGiven;
+      },
+      "expected none with binarize.scales: given");
+  expect_refused(
       [](auto& t, auto&) {
         t.kind = TransformKind::kRandom;
         t.epochs = 3;

@@ -84,5 +84,15 @@ TEST(SignLosses, RefusesAsManyEigenvaluesAsDimensions) {
   EXPECT_THROW(losses_of(random_matrix(4, 8), 4, 4), Error);
 }
 
+TEST(SignLosses, BalanceAloneNeedsNoEigenvalues) {
+  const Matrix<float> w = random_matrix(4, 8);
+  Matrix<float> alone(4, 8);
+  Matrix<float> with_few(4, 8);
+  add_sign_losses(w.view(), 4, 4, 0, 0.5, alone.view());
+  add_sign_losses(w.view(), 4, 2, 0, 0.5, with_few.view());
+  EXPECT_EQ(alone, with_few);
+  EXPECT_NE(alone, (Matrix<float>(4, 8)));
+}
+
 }  // namespace
 }  // namespace btc
