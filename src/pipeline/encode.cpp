@@ -36,7 +36,7 @@ PackedFormat packed_format(const BinarizeParams& binarize,
   const bool uniform = binarize.uniform != UniformRule::kNone;
   format.panel = row ? 0 : panel_width(binarize, codebook);
   format.groups = narrow<std::size_t>(binarize.split_points + 1);
-  const bool row_column = binarize.method == FitRule::kArbRc;
+  const bool row_column = binarize.method == FitRule::kArbRc && !uniform;
   format.mean = !row && !uniform && !row_column;
   format.column_mean = binarize.scales == ScaleLayout::kGiven;
   format.level_bits = uniform ? binarize.uniform_bits : 0;

@@ -202,6 +202,10 @@ TEST(PackedFormatOf, FollowsTheSettings) {
   row_column.method = FitRule::kArbRc;
   EXPECT_TRUE(packed_format(row_column, std::nullopt).group_column_scale);
   EXPECT_FALSE(packed_format(row_column, std::nullopt).mean);
+  row_column.uniform = UniformRule::kRtn;
+  row_column.split_points = 0;
+  row_column.salient = SalientRule::kNone;
+  EXPECT_FALSE(packed_format(row_column, std::nullopt).column_scale) << "levels have none";
 }
 
 }  // namespace
