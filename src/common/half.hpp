@@ -52,9 +52,10 @@ constexpr float fp16_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(sign | high | (mantissa << 13U));
 }
 
+inline constexpr float kMaxFp16 = 65504.0F;
+
 /// `value` rounded to the nearest fp16 number, clamped to the largest finite one.
 constexpr float round_to_fp16(float value) {
-  constexpr float kMaxFp16 = 65504.0F;
   if (value > kMaxFp16) {
     return kMaxFp16;
   }

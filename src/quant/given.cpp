@@ -22,11 +22,12 @@ GivenScales given_scales(MatrixView<const float> w) {
                   low, ", ", w(i, j), " and ", high,
                   ", expected at most two: binarize.scales: given is for weights that are binary");
     }
-    scales.alpha_col.push_back(round_to_fp16((high - low) / 2.0F));
-    scales.mu_col.push_back(round_to_fp16((high + low) / 2.0F));
-    BTC_REQUIRE(NumericError,
-                std::isfinite(scales.alpha_col.back()) && std::isfinite(scales.mu_col.back()),
-                "column ", j, ": ", low, " and ", high, " are too far apart for fp16 scales");
+    const float alpha = (high - low) / 2.0F;
+    const float mu = (high + low) / 2.0F;
+    BTC_REQUIRE(NumericError, alpha <= kMaxFp16 && std::fabs(mu) <= kMaxFp16, "column ", j, ": ",
+                low, " and ", high, " are too large for fp16 scales");
+    scales.alpha_col.push_back(round_to_fp16(alpha));
+    scales.mu_col.push_back(round_to_fp16(mu));
   }
   return scales;
 }

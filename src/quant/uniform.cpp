@@ -29,9 +29,10 @@ Range range_of(std::span<const float> w, int bits) {
   const float most = std::max(*high, 0.0F);
   Range range;
   range.highest = (1L << bits) - 1;
-  range.alpha = round_to_fp16((most - least) / static_cast<float>(range.highest));
-  BTC_REQUIRE(NumericError, std::isfinite(range.alpha), "alpha of weights from ", least, " to ",
-              most, " is ", range.alpha);
+  const float alpha = (most - least) / static_cast<float>(range.highest);
+  BTC_REQUIRE(NumericError, alpha <= kMaxFp16, "weights from ", least, " to ", most,
+              " are too far apart for an fp16 scale");
+  range.alpha = round_to_fp16(alpha);
   if (range.alpha > 0.0F) {
     range.zero = std::clamp(std::lround(-least / range.alpha), 0L, range.highest);
   }

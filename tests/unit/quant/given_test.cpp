@@ -101,5 +101,15 @@ TEST_P(Given, OnlyTheCodebookRuns) {
   EXPECT_EQ(refit.linear.mu_col, scales.mu_col);
 }
 
+TEST(GivenScalesOf, RefuseWhatFp16CannotHold) {
+  Matrix<float> w(2, 1);
+  w(0, 0) = 70000;
+  w(1, 0) = -70000;
+  EXPECT_THAT(test::thrown_by<NumericError>([&] { given_scales(w.view()); }),
+              ::testing::HasSubstr("column 0: -70000 and 70000 are too large for fp16 scales"));
+  w(1, 0) = 69000;  // a small difference around a large mean
+  EXPECT_THROW(given_scales(w.view()), NumericError);
+}
+
 }  // namespace
 }  // namespace btc

@@ -116,6 +116,11 @@ TEST_P(Uniform, RefusesWhatItDoesNotHave) {
   params = settings_of(UniformRule::kGptq, 9);
   EXPECT_THAT(test::thrown_by<ConfigError>([&] { run(w, factor, params); }),
               HasSubstr("expected 2..8"));
+  Matrix<float> large = w;
+  large(1, 3) = 1e6F;
+  EXPECT_THAT(
+      test::thrown_by<NumericError>([&] { run(large, factor, settings_of(UniformRule::kRtn, 3)); }),
+      HasSubstr("to 1e+06 are too far apart for an fp16 scale"));
 }
 
 }  // namespace
