@@ -122,6 +122,18 @@ std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(
   return sums;
 }
 
+std::string describe_damping(const BinarizedBlock& block) {
+  std::string text;
+  for (const SharedInput input : kSharedInputs) {
+    const HessianFactor& factor = block.factor.at(index_of(input));
+    if (factor.raised > 0) {
+      text += concat("; Hessian of ", name_of(input), ": damping raised 10^", factor.raised,
+                     " times, to ", factor.lambda);
+    }
+  }
+  return text;
+}
+
 BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weights,
                               const OnlineFactors& online, ActivationReader& inputs,
                               const BinarizeParams& binarize,

@@ -45,6 +45,10 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
                               const std::optional<CodebookParams>& codebook, Backend& backend,
                               TorchPlace place = {});
 
+/// Which Hessians took more damping than was asked for, to be appended to the unit's note; empty if
+/// none did.
+std::string describe_damping(const BinarizedBlock& block);
+
 /// Mean over sequences of 2 X^T X of the inputs that are wanted, by index_of(SharedInput); the
 /// others are empty.
 std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(

@@ -126,12 +126,13 @@ std::size_t run_binarize(const Run& run) {
     const Unit& unit = run.units.binarize[b];
     write_binarized(unit.file, binarized, unit.fingerprint);
     if (binarized.linear.empty()) {
-      return describe_output(unit.file, "factors only: signs are chosen in encode");
+      return describe_output(
+          unit.file, "factors only: signs are chosen in encode" + describe_damping(binarized));
     }
     std::array<double, kLinearKinds.size()> errors{};
     std::transform(binarized.linear.begin(), binarized.linear.end(), errors.begin(),
                    [](const BinarizedLinear& linear) { return linear.relative_error; });
-    return describe_output(unit.file, describe_errors(errors));
+    return describe_output(unit.file, describe_errors(errors) + describe_damping(binarized));
   });
 }
 

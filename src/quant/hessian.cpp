@@ -65,6 +65,7 @@ HessianFactor factor_hessian(Matrix<float>& h, double damping, Backend& backend)
   const double first_lambda = damping * trace / static_cast<double>(m);
   for (int attempt = 0;; ++attempt) {
     factor.lambda = first_lambda * std::pow(10.0, attempt);
+    factor.raised = attempt;
     for (std::size_t j = 0; j < m; ++j) {
       h(j, j) = static_cast<float>(static_cast<double>(diagonal[j]) + factor.lambda);
     }

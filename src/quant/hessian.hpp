@@ -25,6 +25,7 @@ Matrix<float> input_hessian(MatrixView<const float> inputs, std::size_t sequence
 struct HessianFactor {
   Matrix<float> u;                          ///< [m, m] upper triangular
   double lambda = 0;                        ///< damping that was added to the diagonal
+  int raised = 0;                           ///< how often lambda had to grow tenfold
   std::vector<std::uint32_t> dead_columns;  ///< ascending
   /// [m, k] Gram matrix S = H / 2 of each panel's inputs, undamped: row j has column j and the
   /// columns of its panel; empty unless `binarize.method` needs it

@@ -80,6 +80,14 @@ TEST_F(StageFiles, ABinarizedBlockComesBackBitForBit) {
   EXPECT_EQ(histograms[7].patterns, block.linear[6].histograms[0].patterns);
 }
 
+TEST(DescribeDamping, NamesTheHessiansThatTookMore) {
+  BinarizedBlock block;
+  EXPECT_EQ(describe_damping(block), "");
+  block.factor.at(index_of(SharedInput::kDown)) = {
+      .u = {}, .lambda = 0.5, .raised = 2, .dead_columns = {}, .gram = {}};
+  EXPECT_EQ(describe_damping(block), "; Hessian of down: damping raised 10^2 times, to 0.5");
+}
+
 TEST_F(StageFiles, WithoutCodebookOnlyTheFactorsAreKept) {
   BinarizedBlock block = example();
   block.linear.clear();

@@ -24,6 +24,7 @@ TEST_F(HessianTest, DampsTheDiagonalByItsMean) {
   h.values() = {1, 0, 0, 3};
   const HessianFactor factor = factor_hessian(h, 0.5, *backend_);
   EXPECT_DOUBLE_EQ(factor.lambda, 1.0);
+  EXPECT_EQ(factor.raised, 0);
   EXPECT_THAT(factor.dead_columns, IsEmpty());
   EXPECT_FLOAT_EQ(factor.u(0, 0), 1 / std::sqrt(2.0F));
   EXPECT_FLOAT_EQ(factor.u(1, 1), 0.5F);
@@ -51,6 +52,7 @@ TEST_F(HessianTest, DampingGrowsUntilTheFactorExists) {
   h.values() = {1, 1.05F, 1.05F, 1};
   const HessianFactor factor = factor_hessian(h, 0.01, *backend_);
   EXPECT_NEAR(factor.lambda, 0.1, 1e-9);
+  EXPECT_EQ(factor.raised, 1);
 }
 
 TEST_F(HessianTest, GivesUpAfterThreeRetries) {
