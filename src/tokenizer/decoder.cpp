@@ -85,6 +85,16 @@ DecodeStep fuse_decode_step() {
   };
 }
 
+DecodeStep space_decode_step() {
+  return [](const std::vector<std::string>& tokens) {
+    std::string text;
+    for (const std::string& token : tokens) {
+      text += (&token == &tokens.front() ? "" : " ") + token;
+    }
+    return std::vector{std::move(text)};
+  };
+}
+
 DecodeStep strip_decode_step(std::string content, std::size_t start, std::size_t stop) {
   return [=, content = std::move(content)](std::vector<std::string> tokens) {
     for (std::string& token : tokens) {

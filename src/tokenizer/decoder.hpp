@@ -23,6 +23,9 @@ DecodeStep strip_decode_step(std::string content, std::size_t start, std::size_t
 /// `replacement` becomes a space; in the first text it vanishes if `prefixed`.
 DecodeStep metaspace_decode_step(std::string replacement, bool prefixed);
 
+/// All texts become one, with a space between two.
+DecodeStep space_decode_step();
+
 /// The byte that a token `<0xAB>` stands for, or -1.
 int fallback_byte(std::string_view token);
 

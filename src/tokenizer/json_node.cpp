@@ -29,8 +29,7 @@ std::optional<JsonNode> JsonNode::find(std::string_view name) const {
   if (field == value_->end() || field->is_null()) {
     return std::nullopt;
   }
-  const std::string_view separator = where_.ends_with(' ') ? "" : ".";
-  return JsonNode(*field, concat(where_, separator, name));
+  return JsonNode(*field, concat(where_, is_root() ? "" : ".", name));
 }
 
 JsonNode JsonNode::at(std::string_view name) const {

@@ -45,10 +45,13 @@ class JsonNode {
   /// Throws InputError: `WHERE: TEXT`.
   template <typename... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
-    BTC_THROW(InputError, where_, ": ", parts...);
+    BTC_THROW(InputError, where_, is_root() ? "" : ": ", parts...);
   }
 
  private:
+  /// The document itself: `FILE: `.
+  [[nodiscard]] bool is_root() const { return where_.ends_with(' '); }
+
   const nlohmann::json* value_;
   std::string where_;
 };

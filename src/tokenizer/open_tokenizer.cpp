@@ -12,10 +12,12 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& model_dir
   const TokenizerSettings settings = read_tokenizer_settings(model_directory);
   const auto model = file("tokenizer.model");
   if (std::filesystem::exists(model)) {
+    refuse_eos(settings, model_directory);
     return is_rank_list(model) ? open_rank_tokenizer(model, llama3_family(), settings)
                                : open_sentencepiece(model, settings);
   }
   if (std::filesystem::exists(file("qwen.tiktoken"))) {
+    refuse_eos(settings, model_directory);
     return open_rank_tokenizer(file("qwen.tiktoken"), qwen_family(), settings);
   }
   if (std::filesystem::exists(file("tokenizer.json"))) {

@@ -57,7 +57,8 @@ void check_added_ids(const std::vector<AddedToken>& added,
 }  // namespace
 
 std::unique_ptr<Tokenizer> open_tokenizer_json(const std::filesystem::path& file,
-                                               const TokenizerSettings& settings) {
+                                               TokenizerSettings settings) {
+  settings.add_bos.reset();  // the post-processor alone decides
   const nlohmann::json document = read_json_object(file);
   const JsonNode root(document, file.string() + ": ");
   // How to shorten and fill up texts for a batch (truncation, padding) is the caller's choice.
@@ -74,12 +75,7 @@ std::unique_ptr<Tokenizer> open_tokenizer_json(const std::filesystem::path& file
     parts.pre_tokenizers = std::move(read.steps);
     byte_level = read.byte_level;
   }
-  const JsonNode decoder = root.at("decoder");
-  Decoder read = read_decoder(decoder);
-  if (read.byte_level != byte_level) {
-    decoder.refuse("pre_tokenizer and decoder must both be of type ByteLevel, or neither");
-  }
-  parts.decoders = std::move(read.steps);
+  parts.decoders = read_decoder(root, byte_level);
   read_bpe_model(model, byte_level, parts);
   if (const auto added = root.find("added_tokens")) {
     parts.added_tokens = read_added_tokens(*added, model.at("vocab"));

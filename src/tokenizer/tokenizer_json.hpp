@@ -10,9 +10,11 @@
 
 namespace btc {
 
+/// @param settings of them `add_bos` and `add_eos` change nothing, as in transformers: what goes in
+///        front of a text is the post-processor's
 /// @throws InputError naming the entry that is damaged or not supported
 std::unique_ptr<Tokenizer> open_tokenizer_json(const std::filesystem::path& file,
-                                               const TokenizerSettings& settings);
+                                               TokenizerSettings settings);
 
 /// The steps of field `normalizer`; of none, none.
 std::vector<NormalizeStep> read_normalizer(const JsonNode& node);
@@ -24,12 +26,9 @@ struct PreTokenizer {
 /// Field `pre_tokenizer`.
 PreTokenizer read_pre_tokenizer(const JsonNode& node);
 
-struct Decoder {
-  std::vector<DecodeStep> steps;
-  bool byte_level = false;
-};
-/// Field `decoder`.
-Decoder read_decoder(const JsonNode& node);
+/// The steps of field `decoder`. Without it texts are joined by spaces, those of a byte-level
+/// vocabulary as by decoder ByteLevel.
+std::vector<DecodeStep> read_decoder(const JsonNode& root, bool byte_level);
 
 /// The id that field `post_processor` puts in front of a text.
 std::optional<std::int32_t> read_post_processor(const JsonNode& node);

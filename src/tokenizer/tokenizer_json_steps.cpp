@@ -140,6 +140,11 @@ void add_normalizer(const JsonNode& node, std::vector<NormalizeStep>& steps) {
 
 std::size_t read_count(const JsonNode& node) { return static_cast<std::size_t>(node.id()); }
 
+struct Decoder {
+  std::vector<DecodeStep> steps;
+  bool byte_level = false;
+};
+
 void add_decoder(const JsonNode& node, Decoder& result) {
   const std::string& type = node.at("type").text();
   if (result.byte_level || (type == "ByteLevel" && !result.steps.empty())) {
@@ -217,10 +222,17 @@ PreTokenizer read_pre_tokenizer(const JsonNode& node) {
   return result;
 }
 
-Decoder read_decoder(const JsonNode& node) {
+std::vector<DecodeStep> read_decoder(const JsonNode& root, bool byte_level) {
+  const auto node = root.find("decoder");
+  if (!node) {
+    return byte_level ? std::vector<DecodeStep>{} : std::vector{space_decode_step()};
+  }
   Decoder result;
-  add_decoder(node, result);
-  return result;
+  add_decoder(*node, result);
+  if (result.byte_level != byte_level) {
+    node->refuse("pre_tokenizer and decoder must both be of type ByteLevel, or neither");
+  }
+  return std::move(result.steps);
 }
 
 std::optional<std::int32_t> read_post_processor(const JsonNode& node) {

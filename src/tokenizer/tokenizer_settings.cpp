@@ -70,9 +70,7 @@ void read_tokenizer_config(const fs::path& path, TokenizerSettings& settings) {
   if (const auto add_bos = config.find("add_bos_token")) {
     settings.add_bos = add_bos->flag();
   }
-  if (config.flag_or("add_eos_token", false)) {
-    config.at("add_eos_token").refuse("an EOS behind every text is not supported");
-  }
+  settings.add_eos = config.flag_or("add_eos_token", false);
   settings.bos_token = token_text(config, "bos_token");
   settings.eos_token = token_text(config, "eos_token");
   settings.added_tokens = added_tokens(config);
@@ -91,6 +89,11 @@ TokenizerSettings read_tokenizer_settings(const fs::path& directory) {
     settings.eos_ids = eos_of(directory / "config.json");
   }
   return settings;
+}
+
+void refuse_eos(const TokenizerSettings& settings, const fs::path& directory) {
+  BTC_REQUIRE(InputError, !settings.add_eos, (directory / "tokenizer_config.json").string(),
+              ": add_eos_token: an EOS behind every text is not supported");
 }
 
 std::optional<std::int32_t> choose_bos(const TokenizerSettings& settings,

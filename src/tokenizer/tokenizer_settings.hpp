@@ -13,6 +13,7 @@ namespace btc {
 
 struct TokenizerSettings {
   std::optional<bool> add_bos;           ///< `add_bos_token` of tokenizer_config.json
+  bool add_eos = false;                  ///< `add_eos_token` of tokenizer_config.json
   std::optional<std::string> bos_token;  ///< of tokenizer_config.json
   std::optional<std::string> eos_token;
   std::vector<AddedToken> added_tokens;  ///< `added_tokens_decoder` of tokenizer_config.json
@@ -21,6 +22,9 @@ struct TokenizerSettings {
 
 /// Reads those files of a model directory that are there. @throws InputError naming file and field
 TokenizerSettings read_tokenizer_settings(const std::filesystem::path& directory);
+
+/// @throws InputError if `add_eos` is set
+void refuse_eos(const TokenizerSettings& settings, const std::filesystem::path& directory);
 
 /// The BOS that is put in front of a text: without `add_bos` the `usual` one, which the tokenizer's
 /// own file or family gives; else none or, before the usual one, that of `bos_token`.

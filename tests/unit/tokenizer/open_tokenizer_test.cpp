@@ -7,6 +7,7 @@
 
 #include "common/error.hpp"
 #include "io/atomic_file.hpp"
+#include "tokenizer/tokenizer_settings.hpp"
 
 namespace btc {
 namespace {
@@ -126,9 +127,10 @@ TEST_F(TokenizerTest, BosAndEosComeFromTheFilesBesideTheTokenizer) {
   EXPECT_THAT(open_tokenizer(folder_)->eos_ids(), ElementsAre(*bos + 1));
   write_text_file(folder_ / "tokenizer_config.json",
                   R"({"add_bos_token": true, "bos_token": "<|eot_id|>"})");
-  EXPECT_EQ(open_tokenizer(folder_)->bos_id(), *bos + 2);
-  write_text_file(folder_ / "tokenizer_config.json", R"({"add_bos_token": false})");
-  EXPECT_FALSE(open_tokenizer(folder_)->bos_id().has_value());
+  EXPECT_EQ(open_tokenizer(folder_)->bos_id(), bos) << "the post-processor decides";
+  write_text_file(folder_ / "tokenizer_config.json",
+                  R"({"add_bos_token": false, "add_eos_token": true})");
+  EXPECT_EQ(open_tokenizer(folder_)->bos_id(), bos);
   write_text_file(folder_ / "config.json", R"({"eos_token_id": 7})");
   EXPECT_THAT(open_tokenizer(folder_)->eos_ids(), ElementsAre(7));
   write_text_file(folder_ / "generation_config.json", R"({"eos_token_id": [8, 9]})");
@@ -138,14 +140,39 @@ TEST_F(TokenizerTest, BosAndEosComeFromTheFilesBesideTheTokenizer) {
               HasSubstr("generation_config.json: eos_token_id: expected a whole number"));
 }
 
-TEST_F(TokenizerTest, ABosThatIsAskedForMustExist) {
+TEST_F(TokenizerTest, WithoutATemplateTokenizerJsonHasNoBos) {
   fs::copy(BTC_SOURCE_DIR "/tests/golden/tokenizers/qwen2_like/tokenizer.json",
            folder_ / "tokenizer.json");
   EXPECT_FALSE(open_tokenizer(folder_)->bos_id().has_value());
-  write_text_file(folder_ / "tokenizer_config.json", R"({"add_bos_token": true})");
-  EXPECT_THAT(refusal(), HasSubstr("add_bos_token is true, but the tokenizer has no bos_token"));
+  write_text_file(folder_ / "tokenizer_config.json",
+                  R"({"add_bos_token": true, "bos_token": "<|im_start|>"})");
+  EXPECT_FALSE(open_tokenizer(folder_)->bos_id().has_value());
+}
+
+TEST_F(TokenizerTest, SentencepieceFollowsTheSettings) {
+  fs::copy(example_model() / "tokenizer.model", folder_ / "tokenizer.model");
+  EXPECT_EQ(open_tokenizer(folder_)->bos_id(), 1);
+  write_text_file(folder_ / "tokenizer_config.json",
+                  R"({"add_bos_token": true, "bos_token": "</s>"})");
+  EXPECT_EQ(open_tokenizer(folder_)->bos_id(), 2);
+  write_text_file(folder_ / "tokenizer_config.json", R"({"add_bos_token": false})");
+  EXPECT_FALSE(open_tokenizer(folder_)->bos_id().has_value());
   write_text_file(folder_ / "tokenizer_config.json", R"({"add_eos_token": true})");
   EXPECT_THAT(refusal(), HasSubstr("add_eos_token: an EOS behind every text is not supported"));
+}
+
+TEST(ChooseBos, OneThatIsAskedForMustExist) {
+  TokenizerSettings settings;
+  settings.add_bos = true;
+  EXPECT_EQ(choose_bos(settings, std::nullopt, 5, "folder"), 5);
+  EXPECT_EQ(choose_bos(settings, 6, 5, "folder"), 6);
+  try {
+    choose_bos(settings, std::nullopt, std::nullopt, "folder");
+    FAIL() << "accepted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("add_bos_token is true, but the tokenizer has no bos_token"));
+  }
 }
 
 TEST_F(TokenizerTest, LlamaTokenizerGivesThePublishedIds) {
