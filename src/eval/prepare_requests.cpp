@@ -5,7 +5,7 @@
 
 #include "common/error.hpp"
 #include "eval/encode_requests.hpp"
-#include "model/model_config.hpp"
+#include "pack/packed_directory.hpp"
 
 namespace btc {
 
@@ -19,7 +19,7 @@ RequestFile prepare_requests(const PrepareRequests& options) {
                    .max_length = options.max_length.value_or(kDefaultLength),
                    .made_by = "native"};
   if (std::filesystem::exists(options.model / "config.json")) {
-    const ModelConfig config = load_model_config(options.model);
+    const ModelConfig config = load_source_config(options.model);
     // Ids of special tokens may lie behind those of the tokenizer's file.
     file.vocab_size = std::max(file.vocab_size, config.vocab_size);
     file.max_length = options.max_length.value_or(config.max_position);
@@ -29,6 +29,7 @@ RequestFile prepare_requests(const PrepareRequests& options) {
     file.tasks.push_back(encode_task(task, documents, *tokenizer, ids,
                                      {.add_bos = options.add_bos, .max_length = file.max_length}));
     file.tasks.back().limit = static_cast<std::int64_t>(options.limit);
+    file.tasks.back().max_length = file.max_length;
   }
   return file;
 }

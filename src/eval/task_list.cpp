@@ -12,6 +12,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kLambada = "lambada_openai";
+constexpr std::string_view kLambadaForShort = "lambada";
+
 /// Appends the task unless it is there already. @return false if there is no such task
 bool add_task(std::vector<Task>& tasks, std::string_view name) {
   const auto same = [&](const Task& task) { return task.name == name; };
@@ -79,7 +82,7 @@ std::vector<Task> find_tasks(std::string_view names) {
       }
       continue;
     }
-    name = name == "lambada" ? "lambada_openai" : name;
+    name = name == kLambadaForShort ? kLambada : name;
     BTC_REQUIRE(ConfigError, add_task(tasks, name), "unknown task '", name, "', expected ",
                 known_names());
   }
@@ -89,6 +92,9 @@ std::vector<Task> find_tasks(std::string_view names) {
 
 fs::path task_file(const Task& task, const fs::path& directory) {
   std::vector<std::string> names = {concat(task.name, ".jsonl"), concat(task.file, ".jsonl")};
+  if (task.name == kLambada) {
+    names.push_back(concat(kLambadaForShort, ".jsonl"));
+  }
   if (task.from_raw != nullptr) {
     names.push_back(concat(task.file, ".raw"));
   }

@@ -25,8 +25,9 @@ std::vector<TaskSet> task_sets();
 /// @throws ConfigError for an unknown name, naming those that exist, or for none at all
 std::vector<Task> find_tasks(std::string_view names);
 
-/// The file of a task: `DIRECTORY/NAME.jsonl`, `DIRECTORY/FILE.jsonl` or, where the task has that
-/// form, `FILE.raw`. @throws InputError naming those if there is none
+/// The file of a task: `DIRECTORY/NAME.jsonl`, `DIRECTORY/FILE.jsonl` (of lambada_openai also
+/// `lambada.jsonl`) or, where the task has that form, `FILE.raw`. @throws InputError naming those
+/// if there is none
 std::filesystem::path task_file(const Task& task, const std::filesystem::path& directory);
 
 /// The documents of a task's file.
@@ -34,8 +35,7 @@ struct TaskDocuments {
   std::vector<Document> documents;
   std::vector<std::string> notes;  ///< each once, in order of their first document
 };
-/// Reads `DIRECTORY/NAME.jsonl`, `DIRECTORY/FILE.jsonl` or, where the task has that form,
-/// `FILE.raw`.
+/// Reads `task_file`.
 /// @param limit reads only so many documents from the start; 0: all
 /// @throws InputError if there is no such file, or for a malformed row; IoError
 TaskDocuments read_documents(const Task& task, const std::filesystem::path& directory,

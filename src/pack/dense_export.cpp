@@ -94,9 +94,7 @@ void export_shard(const PackedDirectory& packed, int shard, const fs::path& path
 void export_dense(const fs::path& packed_directory, const fs::path& out_directory,
                   ExportDType dtype) {
   const PackedDirectory packed(packed_directory);
-  for (const ModelFile& file : packed.manifest().files) {
-    check_hash(packed_directory, file);
-  }
+  check_files(packed_directory, packed.manifest());
   std::error_code error;
   BTC_REQUIRE(InputError, !fs::exists(out_directory) || fs::is_empty(out_directory, error),
               out_directory.string(), ": exists and is not empty; choose a new directory");

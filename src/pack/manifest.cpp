@@ -140,4 +140,11 @@ void check_hash(const fs::path& model_directory, const ModelFile& file) {
               ", expected ", file.sha256);
 }
 
+void check_files(const fs::path& model_directory, const Manifest& manifest) {
+  for (const ModelFile& file : manifest.files) {
+    check_size(model_directory, file);
+    check_hash(model_directory, file);
+  }
+}
+
 }  // namespace btc

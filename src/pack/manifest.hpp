@@ -24,5 +24,7 @@ Manifest read_manifest(const std::filesystem::path& model_directory);
 void check_size(const std::filesystem::path& model_directory, const ModelFile& file);
 /// The same with its SHA-256: reads all of it.
 void check_hash(const std::filesystem::path& model_directory, const ModelFile& file);
+/// Both for every file that the manifest lists.
+void check_files(const std::filesystem::path& model_directory, const Manifest& manifest);
 
 }  // namespace btc

@@ -33,11 +33,9 @@ void check_bits(const BitNumbers& found, const BitNumbers& promised) {
 
 ModelReport inspect_model(const fs::path& model_directory) {
   ModelReport report;
-  report.files = read_manifest(model_directory).files;
-  for (const ModelFile& file : report.files) {
-    check_size(model_directory, file);
-    check_hash(model_directory, file);
-  }
+  const Manifest manifest = read_manifest(model_directory);
+  check_files(model_directory, manifest);
+  report.files = manifest.files;
   const PackedDirectory directory(model_directory);
   std::vector<std::string> names;
   for (const SafetensorsFile& shard : directory.shards()) {

@@ -25,7 +25,22 @@ void check_copied(const SafetensorsFile& shard, const std::vector<ExpectedTensor
   }
 }
 
+PackedConfig read_config(const fs::path& model_directory) {
+  const fs::path path = model_directory / "config.json";
+  return read_packed_config(read_text_file(path), path.string());
+}
+
 }  // namespace
+
+bool is_packed(const fs::path& model_directory) {
+  return fs::exists(model_directory / kManifestName);
+}
+
+ModelConfig load_source_config(const fs::path& model_directory) {
+  return is_packed(model_directory) ? parse_model_config(read_config(model_directory).source,
+                                                         (model_directory / "config.json").string())
+                                    : load_model_config(model_directory);
+}
 
 std::vector<ExpectedTensor> copied_tensors_of(const ModelConfig& config, int block) {
   std::vector<ExpectedTensor> tensors = block_tensors(config, block);
@@ -42,9 +57,8 @@ PackedDirectory::PackedDirectory(fs::path path)
   for (const ModelFile& file : manifest_.files) {
     check_size(path_, file);
   }
-  const std::string config_path = (path_ / "config.json").string();
-  packed_config_ = read_packed_config(read_text_file(config_path), config_path);
-  config_ = parse_model_config(packed_config_.source, config_path);
+  packed_config_ = read_config(path_);
+  config_ = parse_model_config(packed_config_.source, (path_ / "config.json").string());
   open_shards();
 }
 

@@ -51,6 +51,12 @@ class PackedDirectory {
   std::vector<Pattern> model_codewords_;  ///< scope model
 };
 
+/// Whether a directory holds a packed model: it has a manifest.
+bool is_packed(const std::filesystem::path& model_directory);
+/// The architecture of an original model, or of the one that a packed model was made from.
+/// @throws InputError, FormatError as `load_model_config` and `read_packed_config`
+ModelConfig load_source_config(const std::filesystem::path& model_directory);
+
 /// Tensors of a block that are stored as in the source: norms and biases.
 std::vector<ExpectedTensor> copied_tensors_of(const ModelConfig& config, int block);
 

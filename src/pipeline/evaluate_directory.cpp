@@ -14,6 +14,7 @@
 #include "common/version.hpp"
 #include "model/checkpoint.hpp"
 #include "pack/manifest.hpp"
+#include "pack/packed_directory.hpp"
 #include "pack/packed_model.hpp"
 #include "pipeline/evaluate.hpp"
 #include "pipeline/fingerprints.hpp"
@@ -74,17 +75,20 @@ struct OpenModel {
 
 OpenModel open_model(const DirectoryEvaluation& evaluation, const PipelineConfig& config,
                      const RunPaths& paths, const Communicator& comm, TorchPlace place) {
-  const fs::path manifest = evaluation.model / kManifestName;
   OpenModel model;
   std::unique_ptr<Checkpoint> checkpoint;
   agree(comm, "opening the model", [&] {
     BTC_REQUIRE(InputError, fs::is_directory(evaluation.model),
                 "no such directory: ", evaluation.model.string());
-    model.kind =
-        evaluation.kind.value_or(fs::exists(manifest) ? Subject::kPacked : Subject::kOriginal);
+    model.kind = evaluation.kind.value_or(is_packed(evaluation.model) ? Subject::kPacked
+                                                                      : Subject::kOriginal);
     if (model.kind == Subject::kPacked) {
+      if (comm.rank() == 0) {
+        check_files(evaluation.model, read_manifest(evaluation.model));
+      }
       model.source = PackedModel::open(evaluation.model);
-      model.fingerprint = packed_fingerprint(config, sha256_file(manifest), place);
+      model.fingerprint =
+          packed_fingerprint(config, sha256_file(evaluation.model / kManifestName), place);
     } else {
       checkpoint = Checkpoint::open(evaluation.model);
     }

@@ -172,6 +172,33 @@ TEST_F(ZeroShot, TheCommandGoesOnInItsWorkFolder) {
   EXPECT_EQ(after, before) << "only the missing part was computed";
 }
 
+TEST_F(ZeroShot, TheCommandReadsTaskFilesForAPackedModel) {
+  const fs::path root = bench()->root() / "packed-tasks";
+  fs::create_directories(root);
+  fs::copy(bench()->run_dir("two") / "model", root / "model");
+  write_text_file(root / "lambada.jsonl", R"({"text": "b a b"})");
+  const std::vector<std::string> command = {
+      program("btc"), "evaluate",    "--model", (root / "model").string(),   "--tasks", "lambada",
+      "--data",       root.string(), "--json",  (root / "out.json").string()};
+  write_text_file(root / "model" / "tokenizer.json",
+                  R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, " ": 2}, "merges": []}})");
+  const ProcessResult result = run_process(command);
+  ASSERT_EQ(result.exit_code, 0) << result.text();
+  const json out = json::parse(read_text_file(root / "out.json"));
+  EXPECT_EQ(out.at("btc").at("kind"), "packed");
+  EXPECT_EQ(out.at("btc").at("zero_shot").at("scores").at(0).at("requests"), 1);
+  EXPECT_GT(out.at("btc").at("zero_shot").at("scores").at(0).at("max_length"), 0);
+
+  const fs::path shard = root / "model" / "model-00001-of-00003.safetensors";
+  ASSERT_TRUE(fs::exists(shard));
+  std::string bytes = read_text_file(shard);
+  bytes[bytes.size() - 3] = static_cast<char>(bytes[bytes.size() - 3] ^ 1);
+  write_text_file(shard, bytes);
+  const ProcessResult damaged = run_process(command);
+  EXPECT_NE(damaged.exit_code, 0);
+  EXPECT_THAT(damaged.err, HasSubstr("model-00001-of-00003.safetensors: SHA-256 is"));
+}
+
 /// What `btc evaluate` says about BOS in two documents of rte, its finished parts kept.
 bool adds_bos(const fs::path& root) {
   const ProcessResult result = run_process(

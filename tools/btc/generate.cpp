@@ -14,6 +14,7 @@
 #include "generate/text_stream.hpp"
 #include "model/checkpoint.hpp"
 #include "pack/manifest.hpp"
+#include "pack/packed_directory.hpp"
 #include "pack/packed_model.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -38,13 +39,14 @@ struct LoadedModel {
 };
 
 LoadedModel load(const std::filesystem::path& directory, WeightForm form) {
-  if (!std::filesystem::exists(directory / kManifestName)) {
+  if (!is_packed(directory)) {
     BTC_REQUIRE(InputError, form != WeightForm::kPacked, directory.string(),
                 ": --weights packed: no ", kManifestName, ", so this is no packed model");
     ResidentModel model = load_dense(Checkpoint::open(directory));
     const std::string dtype = std::get<DenseRows>(model.blocks.front().linear.front()).dtype();
     return {std::move(model), dtype};
   }
+  check_files(directory, read_manifest(directory));
   if (form == WeightForm::kDecoded) {
     return {load_dense(PackedModel::open(directory)), "decoded to fp32"};
   }

@@ -54,6 +54,8 @@ TEST(TaskList, DocumentsAreReadUnderEitherName) {
   EXPECT_EQ(read_documents(piqa, scratch.path(), 2).documents.size(), 2U);
   write_bytes(scratch.path() / "piqa.jsonl", row);
   EXPECT_EQ(read_documents(piqa, scratch.path()).documents.size(), 1U);
+  write_bytes(scratch.path() / "lambada.jsonl", R"({"text": "a b"})");
+  EXPECT_EQ(read_documents(find_tasks("lambada").front(), scratch.path()).documents.size(), 1U);
 }
 
 TEST(TaskList, AMalformedRowIsNamedWithFileAndLine) {
