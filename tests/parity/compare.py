@@ -7,7 +7,7 @@ Both files hold the same requests, one object each: task, doc, choice, loglik an
 lie HARNESS.summary.json of harness_scores.py and OURS.results.json of `btc evaluate`. Passes if each
 log-likelihood is within the tolerance (in nats; a text of many windows may miss by that much per
 2,000 nats, because the harness adds up windows in fp32), equally greedy, and every metric that both
-report is equal: accuracies exactly, perplexities to 1e-5.
+report is equal: accuracies and their standard errors to 1e-9, perplexities to 1e-5.
 """
 
 import argparse
@@ -19,6 +19,7 @@ ROLLING = "wikitext"
 NATS_OF_A_WINDOW = 2000.0
 PERPLEXITIES = ("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte")
 ACCURACIES = ("acc", "acc_norm", "acc_bytes")
+ERRORS = ("acc_stderr", "acc_norm_stderr")
 
 
 def read_scores(path):
@@ -65,11 +66,11 @@ def compare_requests(task, theirs, ours, tolerance):
 def compare_metrics(task, theirs, ours):
     good = True
     compared = []
-    for metric in ACCURACIES + PERPLEXITIES:
+    for metric in ACCURACIES + ERRORS + PERPLEXITIES:
         found = ours.get(f"{metric},none")
         if metric not in theirs or found is None:
             continue
-        slack = 1e-5 * abs(theirs[metric]) if metric in PERPLEXITIES else 1e-12
+        slack = 1e-5 * abs(theirs[metric]) if metric in PERPLEXITIES else 1e-9
         compared.append(f"{metric} {found:.6g}")
         if not abs(found - theirs[metric]) <= slack:
             print(f"  {task} {metric}: {theirs[metric]} there, {found} here")
