@@ -258,6 +258,7 @@ RequestFile read_requests(const std::filesystem::path& path, std::size_t vocab_s
   file.bos_id = static_cast<std::int32_t>(bos);
   for (const std::string& name : in.children(kTasks)) {
     file.tasks.push_back(read_task(in, name, origin));
+    file.tasks.back().max_length = file.max_length;
   }
   BTC_REQUIRE(FormatError, !file.tasks.empty(), origin, ": ", kTasks, " holds no task");
   const std::string found = hash_of(file.tasks);

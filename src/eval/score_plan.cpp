@@ -146,8 +146,6 @@ ScorePlan plan_scores(const TokenRequests& requests, const ScoreParams& params,
   questions.reserve(requests.requests());
   for (std::size_t r = 0; r < requests.requests(); ++r) {
     questions.push_back(ask(requests, r, params.max_length, vocab_size));
-    const auto length = static_cast<std::size_t>(requests.offset[r + 1] - requests.offset[r]);
-    plan.cut += static_cast<std::size_t>(questions.back().input.size() + 1 < length);
   }
   std::ranges::sort(questions, before);
   for (std::size_t i = 0; i < questions.size(); ++i) {

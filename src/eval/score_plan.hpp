@@ -40,7 +40,6 @@ struct ScorePlan {
   std::size_t forwards = 0;         ///< different inputs
   std::uint64_t input_tokens = 0;   ///< of those, each by itself
   std::uint64_t run_tokens = 0;     ///< that pass the model: shared beginnings once
-  std::size_t cut = 0;              ///< requests that lost their first tokens
 };
 
 /// The input of a request is its tokens but the last. Equal inputs are run once (so all one-token

@@ -159,7 +159,8 @@ TaskScore task_result(const TaskRequests& task, std::span<const RequestScore> sc
                    .requests = requests.requests(),
                    .add_bos = task.add_bos,
                    .limit = static_cast<std::uint64_t>(task.limit),
-                   .notes = task.notes};
+                   .max_length = task.max_length,
+                   .notes = remarks_on(task)};
   const auto contexts =
       std::accumulate(requests.ctx_len.begin(), requests.ctx_len.end(), std::size_t{0});
   result.scored_tokens = requests.tokens.size() - contexts;

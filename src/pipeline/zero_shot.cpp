@@ -158,6 +158,17 @@ void check_tasks(const ZeroShotParams& params) {
   }
 }
 
+namespace {
+
+std::vector<TaskRequests> limited(std::vector<TaskRequests> tasks, const ModelConfig& model) {
+  for (TaskRequests& task : tasks) {
+    limit_inputs(task, model.max_position);
+  }
+  return tasks;
+}
+
+}  // namespace
+
 std::vector<TaskRequests> keep_requests(StageRunner& runner, const ZeroShotParams& params,
                                         const fs::path& model_path, const ModelConfig& model,
                                         const RunPaths& paths, const fs::path& records,
@@ -168,7 +179,7 @@ std::vector<TaskRequests> keep_requests(StageRunner& runner, const ZeroShotParam
     agree(comm, "evaluate.zero_shot.requests", [&] {
       tasks = select(read_given(params.requests, model_path, model), params.tasks, params.requests);
     });
-    return tasks;
+    return limited(std::move(tasks), model);
   }
   Unit unit;
   agree(comm, "evaluate.zero_shot",
@@ -183,7 +194,7 @@ std::vector<TaskRequests> keep_requests(StageRunner& runner, const ZeroShotParam
         runner.store().read(unit, [&] { return read_requests(unit.file, model.vocab_size); }),
         params.tasks, unit.file);
   });
-  return tasks;
+  return limited(std::move(tasks), model);
 }
 
 std::vector<std::vector<RequestScore>> measure_tasks(StageRunner& runner,

@@ -24,12 +24,19 @@ Json metrics_json(const TaskScore& score) {
 }
 
 Json score_json(const TaskScore& score) {
-  return {{"subject", score.subject},       {"task", score.task},
-          {"version", score.version},       {"documents", score.documents},
-          {"requests", score.requests},     {"scored_tokens", score.scored_tokens},
-          {"add_bos", score.add_bos},       {"limit", score.limit},
-          {"metrics", metrics_json(score)}, {"floor", optional_number(score.floor)},
-          {"at_floor", score.at_floor},     {"notes", score.notes}};
+  return {{"subject", score.subject},
+          {"task", score.task},
+          {"version", score.version},
+          {"documents", score.documents},
+          {"requests", score.requests},
+          {"scored_tokens", score.scored_tokens},
+          {"add_bos", score.add_bos},
+          {"limit", score.limit},
+          {"max_length", score.max_length},
+          {"metrics", metrics_json(score)},
+          {"floor", optional_number(score.floor)},
+          {"at_floor", score.at_floor},
+          {"notes", score.notes}};
 }
 
 TaskScore score_from(const Json& json) {
@@ -41,6 +48,7 @@ TaskScore score_from(const Json& json) {
                      .scored_tokens = json.at("scored_tokens"),
                      .add_bos = json.at("add_bos"),
                      .limit = json.at("limit"),
+                     .max_length = json.at("max_length"),
                      .metrics = {},
                      .floor = optional_from(json.at("floor")),
                      .at_floor = json.at("at_floor"),

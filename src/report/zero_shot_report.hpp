@@ -19,7 +19,8 @@ struct TaskScore {
   std::uint64_t requests = 0;
   std::uint64_t scored_tokens = 0;  ///< ids of all continuations
   bool add_bos = false;
-  std::uint64_t limit = 0;  ///< documents asked for; 0: all
+  std::uint64_t limit = 0;       ///< documents asked for; 0: all
+  std::uint64_t max_length = 0;  ///< longest input in ids
   /// By the harness's names, fractions and not per cent: `acc,none`, `acc_stderr,none`, ... A
   /// standard error that needs more documents is left out.
   std::vector<std::pair<std::string, double>> metrics{};

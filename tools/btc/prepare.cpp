@@ -38,15 +38,8 @@ void print_task(const TaskRequests& task) {
             << requests.requests() << (task.kind == TaskKind::kRolling ? " windows" : " requests")
             << ", " << requests.tokens.size() << " ids, BOS " << (task.add_bos ? "yes" : "no")
             << ", texts " << task.request_sha256.substr(0, 16) << "\n";
-  if (task.cut_requests > 0) {
-    std::cout << "    " << task.cut_requests << " requests lost the start of their context\n";
-  }
-  if (task.boundary_violations > 0) {
-    std::cout << "    " << task.boundary_violations
-              << " requests whose context has other ids alone than in front of its continuation\n";
-  }
-  for (const std::string& note : task.notes) {
-    std::cout << "    " << note << "\n";
+  for (const std::string& remark : remarks_on(task)) {
+    std::cout << "    " << remark << "\n";
   }
 }
 
