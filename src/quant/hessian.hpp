@@ -1,10 +1,11 @@
 #pragma once
 /// The Hessian of a Linear's inputs and its factor. The formula, scale and damping of H stand here.
 ///
-/// H = (2 / N) sum over the N calibration sequences of X^T X, X [T, m] (fp32 products, sums in
-/// sequence order). Dead columns (H_jj = 0) get H_jj = 1 and a zero weight column. Then lambda =
-/// damping * mean(diag H) is added to the diagonal. U is upper triangular with (H + lambda I)^-1 =
-/// U^T U, so that U_jj^2 = [((H + lambda I)_{j:,j:})^-1]_jj. @see GPTQ; ARB-LLM Sec. 3
+/// H = (2 / N) sum over the N calibration sequences of X^T X, X [T, m], in sequence order; the
+/// pipeline multiplies and adds in fp32 (`HessianSums`), `input_hessian` in fp64. Dead columns
+/// (H_jj = 0) get H_jj = 1 and a zero weight column. Then lambda = damping * mean(diag H) is added
+/// to the diagonal. U is upper triangular with (H + lambda I)^-1 = U^T U, so that
+/// U_jj^2 = [((H + lambda I)_{j:,j:})^-1]_jj. @see GPTQ; ARB-LLM Sec. 3
 
 #include <cstdint>
 #include <optional>

@@ -41,7 +41,9 @@ RowScales refit_row_scales(const RowProblem& problem, const BitMatrix& signs,
 
 /// Replaces the scales of the groups by products, nearest in the metric of the fit: the
 /// least-squares alpha of a row and group is worth sum_j h_j alpha_col_j^2 over its entries.
-/// Alternating least squares. A first group that is empty everywhere leaves ratios of 1.
+/// Alternating least squares. A first group that is empty everywhere takes no part: its ratio is 1
+/// and the rows' scales lie among those of the others, whose ratios are fitted to them (a single
+/// other group gets 1 as well).
 void share_group_ratio(const RowProblem& problem, RowScales& scales);
 
 }  // namespace btc

@@ -30,7 +30,7 @@ using OnlineFactors = std::array<KroneckerFactors, kSharedInputs.size()>;
 /// @throws ConfigError for a prime width, which only a full matrix could transform
 std::array<std::size_t, 2> factor_pair(std::size_t width);
 
-/// An orthogonal matrix, uniform (Haar): Gram-Schmidt of normal random columns, in fp64.
+/// An orthogonal matrix, uniform (Haar): Gram-Schmidt of normal random rows, in fp64.
 Matrix<double> random_orthogonal(std::size_t size, std::uint64_t seed);
 
 /// To the nearest fp16 values. @throws NumericError for a value that is not finite

@@ -67,6 +67,28 @@ TEST_P(BlockTransformOf, IsDrawnFromItsSeed) {
   EXPECT_NE(random_transform(model_, {}, 12), transform_);
 }
 
+TEST_P(BlockTransformOf, LeavesOutTheFactors) {
+  TransformParams params;
+  params.factors = false;
+  const BlockTransform signs = random_transform(model_, params, 11);
+  for (std::size_t k = 0; k < signs.size(); ++k) {
+    EXPECT_TRUE(signs.at(k).factors.p1.empty());
+    EXPECT_TRUE(signs.at(k).factors.p2.empty());
+    EXPECT_EQ(signs.at(k).sign, transform_.at(k).sign);
+  }
+}
+
+TEST_P(BlockTransformOf, LeavesOutTheSigns) {
+  TransformParams params;
+  params.signs = false;
+  const BlockTransform factors = random_transform(model_, params, 11);
+  for (std::size_t k = 0; k < factors.size(); ++k) {
+    EXPECT_EQ(factors.at(k).sign, std::vector<float>(transform_.at(k).sign.size(), 1.0F));
+    EXPECT_EQ(factors.at(k).factors, transform_.at(k).factors);
+    EXPECT_NE(factors.at(k).sign, transform_.at(k).sign);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, BlockTransformOf,
                          ::testing::Values("llama_gqa_llama3", "llama_untied_bias", "mistral",
                                            "qwen2_tied", "qwen3"),

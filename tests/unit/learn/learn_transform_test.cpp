@@ -9,6 +9,7 @@
 
 #include "common/rng.hpp"
 #include "model/checkpoint.hpp"
+#include "refine/sequence_order.hpp"
 
 namespace btc {
 namespace {
@@ -176,6 +177,55 @@ TEST_F(LearnTransform, SimilarityDrawsSignPatternsTogether) {
   const double drawn = last_similarity();
   params_.similarity = 0;
   EXPECT_LT(drawn, last_similarity());
+}
+
+TEST_F(LearnTransform, TakesNoMoreThanItsMostSteps) {
+  schedule_.most_steps = 10;
+  schedule_.epochs = 9;
+  schedule_.batch = 4;  // 14 sequences, 4 steps an epoch
+  TransformedBlock trained = block();
+  TrainingState state = begin(trained);
+  learn(trained, state, ignore);
+  EXPECT_EQ(state.epochs, 3);
+  EXPECT_EQ(state.recoveries, 0);
+  EXPECT_EQ(state.adam.steps, 10);
+}
+
+// Signs are chosen in every step, groups only at the first of an epoch.
+TEST_F(LearnTransform, GroupsStayForAnEpoch) {
+  schedule_.epochs = 2;
+  schedule_.batch = 5;  // 14 sequences, 3 steps an epoch
+  schedule_.cosine = false;
+  TransformedBlock trained = block();
+  TrainingState state = begin(trained);
+  learn(trained, state, ignore);
+
+  const BlockForward original(problem_.model, original_);
+  const auto change_by_hand = [&](bool group_in_every_step) {
+    TransformedBlock other = block();
+    TrainingState by_hand = begin_training(other.size(), schedule_.learning_rate);
+    for (int epoch = 0; epoch < schedule_.epochs; ++epoch) {
+      const SequenceStream stream =
+          open_(shuffled(split_sequences(problem_.sequences).training, problem_.seed, epoch));
+      bool grouped = false;
+      for (const std::size_t sequences : {5U, 5U, 4U}) {
+        other.set(by_hand.change, false);
+        if (!grouped || group_in_every_step) {
+          other.regroup();
+          grouped = true;
+        }
+        other.choose_signs();
+        std::vector<float> gradient(other.size());
+        other.add_gradient(
+            log_error_gradient(problem_.model, original, other.effective(), stream, sequences),
+            gradient);
+        training_step(gradient, 1.0, by_hand);
+      }
+    }
+    return by_hand.change;
+  };
+  EXPECT_EQ(state.change, change_by_hand(false));
+  EXPECT_NE(state.change, change_by_hand(true));
 }
 
 TEST_F(LearnTransform, StepsLimitTheEpochs) {

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 #include <string>
 
 #include "common/rng.hpp"
@@ -14,6 +17,17 @@
 
 namespace btc {
 namespace {
+
+double dot(const BlockWeights& a, const BlockWeights& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.linear.size(); ++i) {
+    for (std::size_t e = 0; e < a.linear.at(i).size(); ++e) {
+      sum += static_cast<double>(a.linear.at(i).values()[e]) *
+             static_cast<double>(b.linear.at(i).values()[e]);
+    }
+  }
+  return sum;
+}
 
 class TransformedBlockOf : public ::testing::TestWithParam<std::string> {
  protected:
@@ -116,15 +130,7 @@ TEST_P(TransformedBlockOf, GradientIsTheSlope) {
   trained.add_gradient(direction, gradient);
   const auto loss = [&] {
     trained.set(change, false);
-    const BlockWeights weights = trained.effective();
-    double sum = 0;
-    for (std::size_t i = 0; i < weights.linear.size(); ++i) {
-      for (std::size_t e = 0; e < weights.linear.at(i).size(); ++e) {
-        sum += static_cast<double>(weights.linear.at(i).values()[e]) *
-               static_cast<double>(direction.linear.at(i).values()[e]);
-      }
-    }
-    return sum;
+    return dot(trained.effective(), direction);
   };
   Rng rng(8);
   int smooth = 0;
@@ -144,6 +150,116 @@ TEST_P(TransformedBlockOf, GradientIsTheSlope) {
     }
   }
   EXPECT_GT(smooth, 50);
+}
+
+/// Latent signs of every input, `sign_start` from zero, and factors near the identity.
+class LatentSignsOf : public TransformedBlockOf {
+ protected:
+  LatentSignsOf() {
+    params_.start = TransformStart::kIdentity;
+    params_.sign_start = 0.5;
+    for (const SharedInput input : kSharedInputs) {
+      first_sign_.at(index_of(input)) = is_sign_.size();
+      const auto [a, b] = factor_sizes(model_, input);
+      const std::size_t heads_of_a_sign =
+          input == SharedInput::kO ? model_.heads / model_.kv_heads : 1;
+      is_sign_.insert(is_sign_.end(), a * b / heads_of_a_sign, true);
+      is_sign_.insert(is_sign_.end(), a * a + b * b, false);
+    }
+  }
+  /// @return changes after which latent signs are `plus` or `minus`
+  [[nodiscard]] std::vector<float> signs_at(float plus, float minus) const {
+    constexpr float kStart = 0.5F;
+    std::vector<float> change = random_change(is_sign_.size(), 0.05);
+    for (std::size_t k = 0; k < change.size(); ++k) {
+      if (is_sign_[k]) {
+        change[k] = (k % 3 == 0 ? minus : plus) - kStart;
+      }
+    }
+    return change;
+  }
+  std::vector<bool> is_sign_;  ///< of every trained value
+  std::array<std::size_t, kSharedInputs.size()> first_sign_{};
+};
+
+// With groups and signs of the quantizer frozen the effective weights are quadratic in each sign of
+// D, f(d) = a + b d + c d^2, so that f(1) - f(-1) = 2 b = f'(1) + f'(-1).
+TEST_P(LatentSignsOf, GradientsOfBothSignsAddUpToTheirDifference) {
+  TransformedBlock trained = block();
+  ASSERT_EQ(trained.size(), is_sign_.size());
+  std::vector<float> change = signs_at(0.5F, -0.5F);
+  trained.set(change, false);
+  trained.regroup();
+  trained.choose_signs();
+  const BlockWeights direction = random_gradient();
+  double size = 0;
+  int tested = 0;
+  for (std::size_t k = 0; k < change.size(); k += 3) {
+    if (!is_sign_[k]) {
+      continue;
+    }
+    double difference = 0;
+    double sum = 0;
+    for (const float sign : {1.0F, -1.0F}) {
+      change[k] = 0.5F * sign - 0.5F;
+      trained.set(change, false);
+      difference += static_cast<double>(sign) * dot(trained.effective(), direction);
+      std::vector<float> gradient(trained.size());
+      trained.add_gradient(direction, gradient);
+      sum += static_cast<double>(gradient[k]);
+    }
+    EXPECT_NEAR(sum, difference, 1e-3 + 1e-4 * std::fabs(difference)) << "value " << k;
+    size = std::max(size, std::fabs(difference));
+    ++tested;
+  }
+  EXPECT_GT(tested, 40);
+  EXPECT_GT(size, 1);
+}
+
+// D of `down` goes through the rows of up_proj on the way in and on the way out: a row of the
+// effective weights is d^2 times what it would be without, and its share of f'(d) is 2 d f(1).
+TEST_P(LatentSignsOf, OfDownReachUpProjTwice) {
+  TransformedBlock trained = block();
+  trained.set(signs_at(0.5F, -0.5F), false);
+  trained.regroup();
+  trained.choose_signs();
+  BlockWeights direction = zeros_like(original_);
+  const std::size_t up = index_of(LinearKind::kUp);
+  direction.linear.at(up) = random_gradient().linear.at(up);
+  std::vector<float> gradient(trained.size());
+  trained.add_gradient(direction, gradient);
+
+  const std::vector<float> sign = trained.transform().at(index_of(SharedInput::kDown)).sign;
+  const std::size_t first = first_sign_.at(index_of(SharedInput::kDown));
+  const BlockWeights effective = trained.effective();
+  for (std::size_t k = 0; k < sign.size(); ++k) {
+    const auto row = effective.linear.at(up).row(k);
+    const auto own = direction.linear.at(up).row(k);
+    const double product = std::inner_product(row.begin(), row.end(), own.begin(), 0.0);
+    const double expected = 2 * static_cast<double>(sign[k]) * product;
+    EXPECT_NEAR(gradient[first + k], expected, 1e-4 * (1 + std::fabs(expected))) << "sign " << k;
+  }
+}
+
+TEST_P(LatentSignsOf, PassTheirGradientNoFurtherThanOne) {
+  TransformedBlock trained = block();
+  const auto moved_at = [&](float latent) {
+    trained.set(signs_at(latent, -latent), false);
+    trained.regroup();
+    trained.choose_signs();
+    std::vector<float> gradient(trained.size());
+    trained.add_gradient(random_gradient(), gradient);
+    params_.balance = 1;
+    trained.add_sign_gradient(8, params_, gradient);
+    std::vector<bool> moved;
+    std::transform(gradient.begin(), gradient.end(), std::back_inserter(moved),
+                   [](float g) { return g != 0; });
+    return moved;
+  };
+  EXPECT_EQ(moved_at(1.0F), std::vector<bool>(is_sign_.size(), true));
+  std::vector<bool> factors = is_sign_;
+  factors.flip();
+  EXPECT_EQ(moved_at(1.01F), factors);
 }
 
 TEST_P(TransformedBlockOf, SwitchesLeavePartsAlone) {
@@ -177,6 +293,9 @@ TEST_P(TransformedBlockOf, RefusesFactorsThatCannotBeInverted) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, TransformedBlockOf,
+                         ::testing::Values("llama_gqa_llama3", "qwen2_tied", "qwen3"),
+                         [](const auto& given) { return given.param; });
+INSTANTIATE_TEST_SUITE_P(Models, LatentSignsOf,
                          ::testing::Values("llama_gqa_llama3", "qwen2_tied", "qwen3"),
                          [](const auto& given) { return given.param; });
 

@@ -103,6 +103,42 @@ TEST(RowScales, SharedRatiosAreTheNearest) {
   EXPECT_FLOAT_EQ(scales.alpha(5, 1), scales.alpha(5, 0) * scales.group_ratio[1]);
 }
 
+// Group 0 has no entries. The others keep their product: 6 = 3 * 2, 9 = 4.5 * 2; its ratio is 1 all
+// the same, and the row's scale lies between theirs, so that neither ratio is 1.
+TEST(RowScales, AnEmptyFirstGroupLeavesTheRatiosOfTheOthers) {
+  const Matrix<float> w(2, 4);
+  Matrix<std::uint8_t> group(2, 4);
+  group.values() = {1, 1, 2, 2, 1, 2, 1, 2};
+  RowScales scales;
+  scales.alpha = Matrix<float>(2, 3);
+  scales.alpha.values() = {0, 3, 6, 0, 4.5F, 9};
+  scales.alpha_col.assign(4, 1.0F);
+  const std::vector<float> h(4, 1.0F);
+  share_group_ratio({w.view(), group.view(), 3, h}, scales);
+  EXPECT_EQ(scales.group_ratio[0], 1);
+  EXPECT_NEAR(scales.group_ratio[2] / scales.group_ratio[1], 2, 1e-5);
+  EXPECT_LT(scales.group_ratio[1], 1);
+  EXPECT_GT(scales.group_ratio[2], 1);
+  for (const std::size_t i : {0U, 1U}) {
+    const float own = i == 0 ? 3.0F : 4.5F;
+    EXPECT_NEAR(scales.alpha(i, 1), own, 1e-4);
+    EXPECT_NEAR(scales.alpha(i, 2), 2 * own, 1e-4);
+  }
+}
+
+TEST(RowScales, AnEmptyFirstGroupOfTwoLeavesRatiosOfOne) {
+  const Matrix<float> w(2, 2);
+  const Matrix<std::uint8_t> group(2, 2, std::uint8_t{1});
+  RowScales scales;
+  scales.alpha = Matrix<float>(2, 2);
+  scales.alpha.values() = {0, 3, 0, 5};
+  scales.alpha_col.assign(2, 1.0F);
+  const std::vector<float> h(2, 1.0F);
+  share_group_ratio({w.view(), group.view(), 2, h}, scales);
+  EXPECT_THAT(scales.group_ratio, ElementsAre(1, 1));
+  EXPECT_THAT(scales.alpha.values(), ElementsAre(3, 3, 5, 5));
+}
+
 TEST(RowScales, ImportanceDecidesWhichEntriesARowServes) {
   Matrix<float> w(1, 2);
   w.values() = {1, 3};
