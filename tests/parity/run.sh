@@ -6,6 +6,7 @@
 #   tests/parity/run.sh --record    makes tests/golden/parity/wiki-llama-7m.json anew
 # Defaults: build/dev/bin, examples/wiki-llama-7m, all tasks, the first 100 documents of each (0: all),
 # all cores, and for BOS in front of each text "false auto": as in papers, and as the tokenizer says.
+# Then a few documents of two made models, whose tokenizers are of other families.
 # The first run makes build/parity-venv (5 GB); BTC_PARITY_PYTHON names a Python that has the packages
 # of requirements.txt. What was compared stays in build/parity.
 set -euo pipefail
@@ -45,18 +46,36 @@ if [[ ! -x $python ]]; then
 fi
 mkdir -p "$work"
 
-# harness NAME [ARGUMENTS]: scores of the harness in $work/NAME.jsonl
+# harness MODEL NAME [ARGUMENTS]: scores of the harness in $work/NAME.jsonl
 harness() {
-  local name=$1
-  shift
+  local model=$1 name=$2
+  shift 2
   "$python" $here/harness_scores.py --model "$model" --data "$data" --tasks "$tasks" \
     --work "$work" --threads "$threads" --out "$work/$name.jsonl" "$@" 2>"$work/$name.log" ||
     { tail -n 20 "$work/$name.log" >&2; return 1; }
 }
 
+rc=0
+# compare MODEL NAME LIMIT BOS...
+compare() {
+  local model=$1 name=$2 limit=$3 add_bos options
+  shift 3
+  for add_bos in "$@"; do
+    options=(--bos "$add_bos")
+    ((limit == 0)) || options+=(--limit "$limit")
+    echo "== $model, BOS in front of each text: $add_bos"
+    harness "$model" "$name-harness-$add_bos" "${options[@]}"
+    "$bin/btc" evaluate --model "$model" --tasks "$list" --data "$work/data" --add-bos "$add_bos" \
+      --limit "$limit" --threads "$threads" --samples "$work/$name-ours-$add_bos.jsonl" \
+      --json "$work/$name-ours-$add_bos.results.json" >"$work/$name-ours-$add_bos.log"
+    "$python" $here/compare.py "$work/$name-harness-$add_bos.jsonl" \
+      "$work/$name-ours-$add_bos.jsonl" || rc=1
+  done
+}
+
 if [[ $record == 1 ]]; then
-  harness record-false --spread 50 --bos false
-  harness record-auto --spread 20 --bos auto
+  harness "$model" record-false --spread 50 --bos false
+  harness "$model" record-auto --spread 20 --bos auto
   "$python" $here/make_golden.py --model "$model" --out tests/golden/parity/wiki-llama-7m.json \
     "$work/record-false.jsonl" "$work/record-auto.jsonl"
   exit
@@ -66,16 +85,11 @@ fi
 mkdir -p "$work/data"
 ln -sfn "$PWD/$data"/zeroshot/*.jsonl "$PWD/$data/wikitext2/wiki.test.raw" "$work/data"
 
-rc=0
 list=$("$python" $here/local_tasks.py "$tasks")
-for add_bos in $bos; do
-  options=(--bos "$add_bos")
-  ((limit == 0)) || options+=(--limit "$limit")
-  echo "== BOS in front of each text: $add_bos"
-  harness "harness-$add_bos" "${options[@]}"
-  "$bin/btc" evaluate --model "$model" --tasks "$list" --data "$work/data" --add-bos "$add_bos" \
-    --limit "$limit" --threads "$threads" --samples "$work/ours-$add_bos.jsonl" \
-    --json "$work/ours-$add_bos.results.json" >"$work/ours-$add_bos.log"
-  "$python" $here/compare.py "$work/harness-$add_bos.jsonl" "$work/ours-$add_bos.jsonl" || rc=1
+read -r -a conventions <<<"$bos"
+compare "$model" model "$limit" "${conventions[@]}"
+for tokenizer in gpt2_like llama3_like; do
+  "$python" $here/make_model.py "$tokenizer" "$work/$tokenizer" 2>"$work/$tokenizer.log"
+  compare "$work/$tokenizer" "$tokenizer" "$((limit == 0 || limit > 5 ? 5 : limit))" auto true false
 done
 exit "$rc"
