@@ -120,28 +120,44 @@ TEST_F(TuneDense, GoesThePlainWayBitForBitWhenAllChannelsCountOne) {
   EXPECT_EQ(encoded_, expected_encoded);
 }
 
-// The planted step is the third of the first epoch: calls 1 and 2 judge the start.
-TEST_F(TuneDense, RecoversFromAStepThatIsNotFinite) {
-  int calls = 0;
-  const OpenSequences open = [&](const std::vector<std::size_t>& order) -> SequenceStream {
-    return [this, &calls, order, next = std::size_t{0}]() mutable {
-      Matrix<float> sequence = fixture_.sequence(order.at(next++));
-      if (++calls == 12) {
-        sequence(0, 0) = std::numeric_limits<float>::quiet_NaN();
-      }
-      return sequence;
+/// Something of the sequence that is handed out as number `bad` is not finite.
+class TuneDenseOnABadSequence : public TuneDense {
+ protected:
+  DenseReport tune_past(int bad, int epochs) {
+    int calls = 0;
+    const OpenSequences open = [&](const std::vector<std::size_t>& order) -> SequenceStream {
+      return [&calls, bad, good = repeated_(order)] {
+        Matrix<float> sequence = good();
+        if (++calls == bad) {
+          sequence(0, 0) = std::numeric_limits<float>::quiet_NaN();
+        }
+        return sequence;
+      };
     };
-  };
-  const DenseReport report =
-      tune_dense(fixture_.model->config(), {original_}, present_, encoded_, {}, 16, open,
-                 {.dense_epochs = 3, .dense_learning_rate = 0.02}, 3);
-  EXPECT_EQ(report.recoveries, 1);
-  EXPECT_LT(report.end, report.start);
-  for (const Matrix<float>& linear : present_.linear) {
-    for (const float value : linear.values()) {
-      ASSERT_TRUE(std::isfinite(value));
+    const DenseReport report =
+        tune_dense(fixture_.model->config(), {original_}, present_, encoded_, {}, kSequences, open,
+                   {.dense_epochs = epochs, .dense_learning_rate = 0.02}, 3);
+    for (const Matrix<float>& linear : present_.linear) {
+      EXPECT_TRUE(std::all_of(linear.values().begin(), linear.values().end(),
+                              [](float value) { return std::isfinite(value); }));
     }
+    return report;
   }
+  static constexpr int kSequences = 128;
+  static constexpr int kHeldOut = kSequences / 8;
+};
+
+// The only epoch has 28 steps; those after the bad one still count.
+TEST_F(TuneDenseOnABadSequence, TheStepIsLeftOutAndTheEpochGoesOn) {
+  const DenseReport report = tune_past(kHeldOut + 10, 1);
+  EXPECT_EQ(report.recoveries, 1);
+  EXPECT_LT(report.end, 0.95 * report.start);
+}
+
+TEST_F(TuneDenseOnABadSequence, AnEpochThatCannotBeJudgedIsLeftOut) {
+  const DenseReport report = tune_past(kSequences + 1, 2);
+  EXPECT_EQ(report.recoveries, 1);
+  EXPECT_LT(report.end, 0.95 * report.start) << "by the second epoch";
 }
 
 }  // namespace
