@@ -22,7 +22,7 @@ double judge(const LearnProblem& problem, const BlockForward& original,
   block.regroup();
   block.choose_signs();
   const std::vector<std::size_t> held_out = split_sequences(problem.sequences).held_out;
-  return relative_block_error(original,
+  return relative_block_error({original},
                               BlockForward(problem.model, block.effective(), original.place()),
                               problem.open(held_out), held_out.size());
 }
@@ -83,7 +83,8 @@ class Learning {
   std::optional<SignLosses> add_gradient(const SequenceStream& stream, std::size_t sequences,
                                          std::span<float> sums) {
     block_.add_gradient(
-        log_error_gradient(problem_.model, original_, block_.effective(), stream, sequences), sums);
+        log_error_gradient(problem_.model, {original_}, block_.effective(), stream, sequences),
+        sums);
     if (params_.similarity == 0 && params_.balance == 0) {
       return std::nullopt;
     }

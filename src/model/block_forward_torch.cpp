@@ -101,15 +101,7 @@ namespace {
 
 /// Entry targets[t] of row t [T, 1], so that no more than that leaves a device.
 Matrix<float> entries_of(const at::Tensor& rows, std::span<const std::int32_t> targets) {
-  const std::int64_t vocab = rows.size(1);
-  for (const std::int32_t target : targets) {
-    BTC_REQUIRE(InputError, target >= 0 && target < vocab, "target id ", target, ", expected 0 to ",
-                vocab - 1);
-  }
-  std::vector<std::int64_t> columns(targets.begin(), targets.end());
-  const at::Tensor index =
-      at::from_blob(columns.data(), {narrow<std::int64_t>(columns.size()), 1}, at::kLong);
-  return to_matrix(at::gather(rows, 1, index.to(rows.device())));
+  return to_matrix(at::gather(rows, 1, columns_of(targets, rows)));
 }
 
 }  // namespace

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 
 #include "common/matrix.hpp"
 #include "model/model_source.hpp"
@@ -64,6 +66,11 @@ class HeadBackward {
   /// @param target [T, hidden] hidden states whose predictions, by the same head, are the target
   [[nodiscard]] HeadDivergence divergence(MatrixView<const float> hidden,
                                           MatrixView<const float> target, bool gradient) const;
+  /// Gradient [T, hidden] of the negative log-likelihood, in nats, that row t predicts targets[t],
+  /// summed over the targets. Rows without a target, those behind the last one, have none.
+  /// @throws InputError for an id outside the vocabulary
+  [[nodiscard]] Matrix<float> nll_gradient(MatrixView<const float> hidden,
+                                           std::span<const std::int32_t> targets) const;
 
  private:
   struct State;

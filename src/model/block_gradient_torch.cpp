@@ -2,11 +2,13 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/exp.h>
+#include <ATen/ops/gather.h>
 #include <ATen/ops/log_softmax.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "model/block_forward.hpp"
 #include "model/block_gradient.hpp"
 #include "model/transformer.hpp"
 
@@ -88,8 +90,6 @@ HeadBackward& HeadBackward::operator=(HeadBackward&&) noexcept = default;
 
 HeadDivergence HeadBackward::divergence(MatrixView<const float> hidden,
                                         MatrixView<const float> target, bool gradient) const {
-  // A fixed number of rows at a time: a vocabulary of 128k needs 0.5 MB of logits per row.
-  constexpr std::size_t kRows = 256;
   BTC_CHECK(hidden.rows() == target.rows() && hidden.cols() == target.cols(), "hidden states [",
             hidden.rows(), ", ", hidden.cols(), "], targets [", target.rows(), ", ", target.cols(),
             "]");
@@ -98,8 +98,8 @@ HeadDivergence HeadBackward::divergence(MatrixView<const float> hidden,
   if (gradient) {
     result.gradient = Matrix<float>(hidden.rows(), hidden.cols());
   }
-  for (std::size_t begin = 0; begin < hidden.rows(); begin += kRows) {
-    const std::size_t end = std::min(begin + kRows, hidden.rows());
+  for (std::size_t begin = 0; begin < hidden.rows(); begin += kHeadRows) {
+    const std::size_t end = std::min(begin + kHeadRows, hidden.rows());
     at::Tensor expected;
     {
       const at::NoGradGuard no_gradient;
@@ -119,6 +119,25 @@ HeadDivergence HeadBackward::divergence(MatrixView<const float> hidden,
     }
   }
   return result;
+}
+
+Matrix<float> HeadBackward::nll_gradient(MatrixView<const float> hidden,
+                                         std::span<const std::int32_t> targets) const {
+  BTC_CHECK(targets.size() <= hidden.rows(), targets.size(), " targets for ", hidden.rows(),
+            " rows");
+  Matrix<float> gradient(hidden.rows(), hidden.cols());
+  for (std::size_t begin = 0; begin < targets.size(); begin += kHeadRows) {
+    const std::size_t end = std::min(begin + kHeadRows, targets.size());
+    at::Tensor rows = tensor_at(state_->head.place(), hidden.sub(begin, end, 0, hidden.cols()));
+    rows.requires_grad_();
+    const at::Tensor predicted = at::log_softmax(state_->head.logits(rows), -1);
+    const at::Tensor columns = columns_of(targets.subspan(begin, end - begin), predicted);
+    at::gather(predicted, 1, columns).sum().neg().backward();
+    const at::NoGradGuard no_gradient;
+    const auto view = gradient.view().sub(begin, end, 0, hidden.cols());
+    borrow(MatrixView<const float>(view)).copy_(rows.grad());
+  }
+  return gradient;
 }
 
 }  // namespace btc

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "common/matrix.hpp"
@@ -29,6 +31,9 @@ at::Tensor borrow(Matrix<float>& matrix);
 at::Tensor tensor_at(const TorchPlace& place, MatrixView<const float> matrix);
 /// fp32 at `place`, for tensors that are made there.
 c10::TensorOptions options_at(const TorchPlace& place);
+/// Ids as columns [T, 1] of `rows` [T, vocab], where those are: what at::gather takes.
+/// @throws InputError for an id outside the vocabulary
+at::Tensor columns_of(std::span<const std::int32_t> ids, const at::Tensor& rows);
 /// Copies a tensor [rows, cols] out, from any place.
 Matrix<float> to_matrix(const at::Tensor& tensor);
 

@@ -65,6 +65,16 @@ at::Tensor tensor_at(const TorchPlace& place, MatrixView<const float> matrix) {
   return moved_to(place, borrow(matrix));
 }
 
+at::Tensor columns_of(std::span<const std::int32_t> ids, const at::Tensor& rows) {
+  const std::int64_t vocab = rows.size(1);
+  for (const std::int32_t id : ids) {
+    BTC_REQUIRE(InputError, id >= 0 && id < vocab, "target id ", id, ", expected 0 to ", vocab - 1);
+  }
+  std::vector<std::int64_t> columns(ids.begin(), ids.end());
+  return at::from_blob(columns.data(), {extent(columns.size()), 1}, at::kLong)
+      .to(rows.device(), at::kLong, /*non_blocking=*/false, /*copy=*/true);
+}
+
 Matrix<float> to_matrix(const at::Tensor& tensor) {
   Matrix<float> matrix(narrow<std::size_t>(tensor.size(0)), narrow<std::size_t>(tensor.size(1)));
   borrow(matrix).copy_(tensor);

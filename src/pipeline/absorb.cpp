@@ -4,6 +4,8 @@
 #include <array>
 #include <memory>
 #include <numeric>
+#include <utility>
+#include <vector>
 
 #include "common/log.hpp"
 #include "common/rng.hpp"
@@ -32,21 +34,25 @@ HessianFactor measure_input(const ModelConfig& model, const BlockWeights& weight
 
 PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weights,
                             const OnlineFactors& online, const OpenSequences& open,
-                            const PipelineConfig& config, std::uint64_t seed, Backend& backend,
-                            TorchPlace place) {
+                            std::vector<float> channel_weights, const PipelineConfig& config,
+                            std::uint64_t seed, Backend& backend, TorchPlace place) {
   const auto original = std::make_shared<BlockForward>(model, weights, place);
-  return [&model, &online, &open, &config, &backend, seed, original](
+  return [&model, &online, &open, &config, &backend, seed, original,
+          channel_weights = std::move(channel_weights)](
              LinearKind kind, BlockWeights& present, EncodedBlock& encoded, HessianFactor& factor) {
     if (kind == kLinearKinds.front()) {
       return;  // nothing is quantized yet
     }
-    const DenseReport report =
-        tune_dense(model, *original, present, encoded.linear, online, config.calibration.samples,
-                   open, config.refine, derive_seed(seed, name_of(kind), 0));
-    log_info(fmt::format("encode {}: error of the block's output so far {:.4f}, absorbed to {:.4f}",
-                         name_of(kind), report.start, report.end));
-    const LinearKind before = kLinearKinds.at(index_of(kind) - 1);
-    if (input_of(before) != input_of(kind)) {
+    const DenseReport report = tune_dense(model, {*original, channel_weights}, present,
+                                          encoded.linear, online, config.calibration.samples, open,
+                                          config.refine, derive_seed(seed, name_of(kind), 0));
+    encoded.recoveries += report.recoveries;
+    log_info(fmt::format(
+        "encode {}: error of the block's output so far {:.4f}, absorbed to {:.4f}{}", name_of(kind),
+        report.start, report.end, describe_recoveries(report.recoveries)));
+    // What q, k and v take is the block's own input behind a norm that stays; every other input
+    // comes from Linears that have just moved.
+    if (input_of(kind) != SharedInput::kQkv) {
       factor = measure_input(model, present, online.at(index_of(input_of(kind))), input_of(kind),
                              open, config, backend, original->place());
     }

@@ -126,4 +126,8 @@ std::string describe_errors(const std::array<double, kLinearKinds.size()>& relat
   return fmt::format("relative error mean {:.4f}, worst {:.4f} ({})", mean, *worst, name_of(kind));
 }
 
+std::string describe_recoveries(int recoveries) {
+  return recoveries > 0 ? fmt::format(", {} steps not finite", recoveries) : "";
+}
+
 }  // namespace btc

@@ -42,6 +42,7 @@ BlockCodewords block_codewords(const ModelConfig& model, const BinarizeParams& b
 struct EncodedBlock {
   std::array<QuantizedLinear, kLinearKinds.size()> linear;
   std::array<double, kLinearKinds.size()> relative_error{};
+  int recoveries = 0;  ///< steps of training on the way that were not finite
 };
 
 /// Called before a Linear is encoded: may change the Linears of the block that come from this one
@@ -64,5 +65,7 @@ EncodedBlock encode_block(BlockWeights weights, const OnlineFactors& online,
 
 /// `relative error mean 0.0412, worst 0.0803 (down_proj)`.
 std::string describe_errors(const std::array<double, kLinearKinds.size()>& relative_error);
+/// `, 2 steps not finite`; empty if there were none.
+std::string describe_recoveries(int recoveries);
 
 }  // namespace btc

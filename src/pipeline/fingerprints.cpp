@@ -17,6 +17,7 @@ using Parts = std::map<std::string, std::string>;
 constexpr int kOriginalVersion = 1;
 constexpr int kSequencesVersion = 1;
 constexpr int kCaptureVersion = 1;
+constexpr int kFisherVersion = 1;
 constexpr int kLearnVersion = 1;
 constexpr int kBinarizeVersion = 3;
 constexpr int kCodebookVersion = 1;
@@ -91,6 +92,20 @@ std::vector<Unit> capture_units(const PipelineConfig& config, const RunPaths& pa
     parts["weights"] = identity.blocks[b];
   }
   return units;
+}
+
+/// Made from the sequences and all of the original model: the inputs of its last block stand for
+/// what comes before.
+std::vector<Unit> fisher_units(const PipelineConfig& config, const RunPaths& paths,
+                               const SourceIdentity& identity, const std::vector<Unit>& capture,
+                               const TorchPlace& place) {
+  if (config.refine.dense_epochs == 0) {
+    return {};
+  }
+  Parts parts = capture_parts(config, identity, place);
+  parts["input"] = capture.back().fingerprint;
+  parts["weights"] = identity.blocks.back() + identity.outer;
+  return {{"fisher", "model", paths.fisher(), make_fingerprint("fisher", kFisherVersion, parts)}};
 }
 
 std::vector<Unit> learn_units(const PipelineConfig& config, const RunPaths& paths,
@@ -185,6 +200,7 @@ std::vector<Unit> encode_units(const PipelineConfig& config, const RunPaths& pat
     parts["codebook"] = codebook == nullptr ? "none" : codebook->fingerprint;
     if (config.refine.dense_epochs > 0) {
       parts.insert(absorb_options.begin(), absorb_options.end());
+      parts["fisher"] = units.fisher.front().fingerprint;
     }
     if (has_rice_map(config.binarize)) {
       parts["group_map"] = "rice, parameter first";
@@ -210,6 +226,7 @@ PlannedUnits next_sweep(const PipelineConfig& config, const RunPaths& paths,
   PlannedUnits units;
   units.sequences = before.sequences;
   units.shared = before.shared;
+  units.fisher = before.fisher;
   units.learn = before.learn;
   units.capture = {before.capture.front()};  // embeddings are not quantized
   Parts parts = capture_parts(config, identity, place);
@@ -264,6 +281,10 @@ void keep_shared(PlannedUnits& units, const std::filesystem::path& shared) {
   for (std::size_t b = 0; b < units.capture.size(); ++b) {
     units.capture[b].file = paths.activations(static_cast<int>(b));
     units.capture[b].records = paths.state();
+  }
+  for (Unit& unit : units.fisher) {
+    unit.file = paths.fisher();
+    unit.records = paths.state();
   }
 }
 
@@ -349,6 +370,7 @@ PlannedUnits plan_units(const PipelineConfig& config, const RunPaths& paths,
   PlannedUnits units;
   units.sequences = sequences_unit(config, paths, identity, sequences_content);
   units.capture = capture_units(config, paths, identity, units.sequences, place);
+  units.fisher = fisher_units(config, paths, identity, units.capture, place);
   if (!config.run.shared.empty()) {
     keep_shared(units, config.run.shared);
   }

@@ -17,6 +17,7 @@ namespace btc {
 struct PlannedUnits {
   Unit sequences;
   std::vector<Unit> capture;         ///< [blocks]; unit b writes the input of block b
+  std::vector<Unit> fisher;          ///< one for the model, none with `refine.dense_epochs: 0`
   std::vector<Unit> learn;           ///< [blocks], none with `transform.kind: none`
   std::vector<Unit> binarize;        ///< [blocks]
   std::vector<Unit> codebook;        ///< [blocks], one for scope model, none without codebook
@@ -26,10 +27,11 @@ struct PlannedUnits {
   std::vector<Unit> distill;         ///< [blocks], none with `refine.kd_epochs: 0`
   std::vector<Unit> shards;  ///< [blocks + 1] of stage `reduce`; the last is the outer shard
   Unit model;                ///< stage `reduce`: metadata and manifest
-  /// Where `sequences` and `capture` are kept when other runs may have them too (`run.shared`): a
-  /// folder named by their fingerprint. Empty: with everything else in `run.dir`.
+  /// Where `sequences`, `capture` and `fisher` are kept when other runs may have them too
+  /// (`run.shared`): a folder named by their fingerprint. Empty: with everything else in `run.dir`.
   std::filesystem::path shared;
-  /// Sweeps before this one, in their order: capture to encode. They have the same transforms.
+  /// Sweeps before this one, in their order: capture to encode. They have the same transforms and
+  /// Fisher information.
   std::vector<PlannedUnits> earlier;
 
   /// The units whose files become the shards of the blocks: those of the last stage there is.

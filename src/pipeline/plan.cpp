@@ -10,6 +10,7 @@
 #include "pack/packed_block.hpp"
 #include "pipeline/device_memory.hpp"
 #include "pipeline/encode.hpp"
+#include "pipeline/fisher.hpp"
 #include "pipeline/sequences.hpp"
 #include "pipeline/zero_shot.hpp"
 
@@ -209,9 +210,24 @@ PlannedStage capture_stage(const PipelineConfig& config, const ModelConfig& mode
           files * sizes.activations, sizes.block_fp32 + 6 * sizes.sequence};
 }
 
+/// Head or one block with what autograd keeps of a sequence there, and the gradients of all
+/// sequences for one block's output. The last block runs twice: for its output, and for its input.
+PlannedStage fisher_stage(const PipelineConfig& config, const ModelConfig& model,
+                          const Sizes& sizes) {
+  const auto blocks = static_cast<std::uint64_t>(model.blocks);
+  const std::uint64_t sequences = fisher_sequences(config.calibration.samples);
+  const std::uint64_t head =
+      (model.vocab_size * model.hidden + 4 * kHeadRows * model.vocab_size) * kFp32;
+  return {"fisher", 1,
+          sizes.checkpoint + blocks * sequences * (sizes.activations / config.calibration.samples),
+          blocks * model.hidden * kFp32,
+          (sequences + 6) * sizes.sequence + sizes.block_fp32 +
+              std::max(head, gradient_memory(config, model))};
+}
+
 /// Encoding. Where errors are absorbed between the Linears: dense weights, those of the best epoch,
 /// gradients, two moments and the original; every epoch reads the sequences, and so do the start
-/// and the new measurements of three inputs.
+/// and the new measurements before o, gate, up and down.
 PlannedStage encode_stage(const PipelineConfig& config, const ModelConfig& model,
                           const Sizes& sizes) {
   const auto blocks = static_cast<std::uint64_t>(model.blocks);
@@ -219,8 +235,9 @@ PlannedStage encode_stage(const PipelineConfig& config, const ModelConfig& model
                         sizes.packed, sizes.block_fp32 + sizes.hessians + 4 * sizes.largest_linear};
   if (config.refine.dense_epochs > 0) {
     const auto passes = static_cast<std::uint64_t>(config.refine.dense_epochs) + 1;
-    stage.bytes_read += ((kLinearKinds.size() - 1) * passes + kSharedInputs.size() - 1) *
-                        sizes.activations * blocks;
+    constexpr std::uint64_t kMeasurements = 4;
+    stage.bytes_read +=
+        ((kLinearKinds.size() - 1) * passes + kMeasurements) * sizes.activations * blocks;
     stage.memory += 6 * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence +
                     sizes.largest_factor;
   }
@@ -312,6 +329,9 @@ std::vector<PlannedStage> plan_stages(const PipelineConfig& config, const ModelC
        config.calibration.samples * config.calibration.window * 4,
        self ? parameter_count(model) * kFp32 : 0},
       capture_stage(config, model, sizes)};
+  if (config.refine.dense_epochs > 0) {
+    stages.push_back(fisher_stage(config, model, sizes));
+  }
   if (config.transform.kind != TransformKind::kNone) {
     stages.push_back(learn_stage(config, model, sizes));
   }

@@ -15,12 +15,9 @@ namespace btc {
 namespace {
 
 std::string describe(const RefineReport& report) {
-  std::string text = fmt::format("error of the block's output {:.4f} -> {:.4f} (epoch {})",
-                                 report.start, report.end, report.best_epoch);
-  if (report.recoveries > 0) {
-    text += fmt::format(", {} steps not finite", report.recoveries);
-  }
-  return text;
+  return fmt::format("error of the block's output {:.4f} -> {:.4f} (epoch {})", report.start,
+                     report.end, report.best_epoch) +
+         describe_recoveries(report.recoveries);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@
 #include "pipeline/environment_report.hpp"
 #include "pipeline/evaluate.hpp"
 #include "pipeline/fingerprints.hpp"
+#include "pipeline/fisher.hpp"
 #include "pipeline/plan.hpp"
 #include "pipeline/reduce.hpp"
 #include "pipeline/refine.hpp"
@@ -103,12 +104,8 @@ std::size_t run_capture(const Run& run, const ModelSource& model) {
   }
   Matrix<std::int32_t> sequences;
   agree(run.runner.comm(), "reading the calibration sequences", [&] {
-    TokenFile file = run.runner.store().read(run.units.sequences, [&] {
-      return read_token_file(run.units.sequences.file, run.checkpoint.config().vocab_size);
-    });
-    BTC_REQUIRE(FormatError, file.sequences.has_value(), run.units.sequences.file.string(),
-                ": expected sequences, got one text");
-    sequences = *std::move(file.sequences);
+    sequences = stored_sequences(run.runner.store(), run.units.sequences,
+                                 run.checkpoint.config().vocab_size);
   });
   return capture_activations(run.runner, run.units.capture, model, sequences, run.place);
 }
@@ -239,9 +236,11 @@ std::size_t run_encode(const Run& run) {
     const OpenSequences inputs = stored_inputs(run.runner.store(), run.units.capture[b]);
     PrepareLinear prepare;
     if (run.config.refine.dense_epochs > 0) {
-      prepare =
-          absorb_errors(run.checkpoint.config(), merged.weights, merged.online, inputs, run.config,
-                        derive_seed(run.config.run.seed, "absorb", b), run.backend, run.place);
+      prepare = absorb_errors(run.checkpoint.config(), merged.weights, merged.online, inputs,
+                              stored_fisher(run.runner.store(), run.units.fisher.front(),
+                                            run.checkpoint.config(), block),
+                              run.config, derive_seed(run.config.run.seed, "absorb", b),
+                              run.backend, run.place);
     }
     EncodedBlock encoded = encode_block(
         std::move(merged.weights), merged.online, std::move(binarized), run.config.binarize,
@@ -256,11 +255,12 @@ std::size_t run_encode(const Run& run) {
         .copied = copied.views(),
         .transform = merged.online};
     const PackedBlockFile written = write_packed_block(unit.file, packed, format);
-    return UnitResult{.bytes = written.file.bytes,
-                      .sha256 = written.file.sha256,
-                      .seconds = 0,
-                      .note = describe_errors(encoded.relative_error),
-                      .payload = describe_salient(packed)};
+    return UnitResult{
+        .bytes = written.file.bytes,
+        .sha256 = written.file.sha256,
+        .seconds = 0,
+        .note = describe_errors(encoded.relative_error) + describe_recoveries(encoded.recoveries),
+        .payload = describe_salient(packed)};
   });
 }
 
@@ -392,6 +392,10 @@ void prepare_directory(const PipelineConfig& config, const Communicator& comm,
 /// From the inputs of the blocks to encoded blocks. @param model that the sequences pass
 void run_sweep(const Run& run, const ModelSource& model, StageClock& clock) {
   clock.time("capture", [&] { return run_capture(run, model); });
+  if (!run.units.fisher.empty()) {
+    clock.time("fisher",
+               [&] { return measure_fisher(run.runner, run.units, run.original, run.place); });
+  }
   if (!run.units.learn.empty()) {
     clock.time("learn", [&] {
       return learn_transforms(run.runner, run.units, run.config, run.original, run.place);

@@ -7,7 +7,7 @@
 namespace btc {
 
 std::vector<RunNote> read_run_notes(const RunPaths& run) {
-  constexpr std::array kStages = {"learn", "binarize", "encode", "refine", "distill"};
+  constexpr std::array kStages = {"fisher", "learn", "binarize", "encode", "refine", "distill"};
   std::vector<RunNote> notes;
   for (int sweep = 1; std::filesystem::is_directory(run.sweep(sweep).state()); ++sweep) {
     for (const char* stage : kStages) {

@@ -28,6 +28,7 @@ struct RunPaths {
   [[nodiscard]] std::filesystem::path activations(int block) const {
     return root / "activations" / (block_stem(block) + ".h5");
   }
+  [[nodiscard]] std::filesystem::path fisher() const { return root / "fisher.h5"; }
   [[nodiscard]] std::filesystem::path transform(int block) const {
     return root / "transforms" / (block_stem(block) + ".h5");
   }

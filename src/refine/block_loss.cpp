@@ -2,54 +2,74 @@
 
 #include <algorithm>
 
+#include "common/error.hpp"
+
 namespace btc {
 namespace {
 
-double square_of_difference(const Matrix<float>& a, const Matrix<float>& b) {
+/// @param weights of the columns; empty: all are 1, with the same bits as ones
+double square_of_difference(const Matrix<float>& a, const Matrix<float>& b,
+                            std::span<const float> weights) {
+  BTC_CHECK(weights.empty() || weights.size() == a.cols(), weights.size(), " weights for ",
+            a.cols(), " channels");
   double sum = 0;
-  for (std::size_t e = 0; e < a.size(); ++e) {
-    const double d = static_cast<double>(a.values()[e]) - static_cast<double>(b.values()[e]);
-    sum += d * d;
+  for (std::size_t t = 0; t < a.rows(); ++t) {
+    const auto x = a.row(t);
+    const auto y = b.row(t);
+    for (std::size_t c = 0; c < x.size(); ++c) {
+      const double d = static_cast<double>(x[c]) - static_cast<double>(y[c]);
+      sum += weights.empty() ? d * d : static_cast<double>(weights[c]) * (d * d);
+    }
   }
   return sum;
 }
 
+/// Makes `output` the gradient of its weighted squared distance from `target`.
+void differentiate_square(const Matrix<float>& target, std::span<const float> weights,
+                          Matrix<float>& output) {
+  for (std::size_t t = 0; t < output.rows(); ++t) {
+    const auto y = target.row(t);
+    const auto x = output.row(t);
+    for (std::size_t c = 0; c < x.size(); ++c) {
+      x[c] = 2 * (x[c] - y[c]) * (weights.empty() ? 1.0F : weights[c]);
+    }
+  }
+}
+
 }  // namespace
 
-double relative_block_error(const BlockForward& original, const BlockForward& present,
+double relative_block_error(const BlockTarget& target, const BlockForward& present,
                             const SequenceStream& stream, std::size_t sequences) {
   double error = 0;
   double energy = 0;
   for (std::size_t s = 0; s < sequences; ++s) {
     const Matrix<float> input = stream();
-    const Matrix<float> target = original.run(input.view());
-    error += square_of_difference(present.run(input.view()), target);
-    energy += square_of_difference(target, input);
+    const Matrix<float> wanted = target.original.run(input.view());
+    error += square_of_difference(present.run(input.view()), wanted, target.channel_weights);
+    energy += square_of_difference(wanted, input, target.channel_weights);
   }
   return energy > 0 ? error / energy : error;
 }
 
-double add_error_gradient(const BlockForward& original, BlockBackward& present,
+double add_error_gradient(const BlockTarget& target, BlockBackward& present,
                           const Matrix<float>& input) {
-  const Matrix<float> target = original.run(input.view());
-  Matrix<float> difference = present.forward(input.view(), false);
-  const double error = square_of_difference(difference, target);
-  for (std::size_t e = 0; e < target.size(); ++e) {
-    difference.values()[e] = 2 * (difference.values()[e] - target.values()[e]);
-  }
-  present.backward(difference.view());
+  const Matrix<float> wanted = target.original.run(input.view());
+  Matrix<float> output = present.forward(input.view(), false);
+  const double error = square_of_difference(output, wanted, target.channel_weights);
+  differentiate_square(wanted, target.channel_weights, output);
+  present.backward(output.view());
   return error;
 }
 
-BlockWeights log_error_gradient(const ModelConfig& model, const BlockForward& original,
+BlockWeights log_error_gradient(const ModelConfig& model, const BlockTarget& target,
                                 const BlockWeights& weights, const SequenceStream& stream,
                                 std::size_t sequences) {
   constexpr LinearMask kAll = {true, true, true, true, true, true, true};
   BlockWeights sums = zeros_like(weights);
-  BlockBackward present(model, weights, kAll, original.place());
+  BlockBackward present(model, weights, kAll, target.original.place());
   double error = 0;
   for (std::size_t s = 0; s < sequences; ++s) {
-    error += add_error_gradient(original, present, stream());
+    error += add_error_gradient(target, present, stream());
   }
   present.take_gradients(sums);
   const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "common/matrix.hpp"
@@ -16,20 +17,27 @@ using SequenceStream = std::function<Matrix<float>()>;
 /// A stream of the sequences with these numbers, in this order.
 using OpenSequences = std::function<SequenceStream(const std::vector<std::size_t>& order)>;
 
+/// What the output of a block is drawn towards. Borrows both.
+struct BlockTarget {
+  const BlockForward& original;
+  /// Of the square of every output channel [hidden], in every sum of squares; empty: all are 1.
+  std::span<const float> channel_weights = {};
+};
+
 /// Error of `present` on the next `sequences`, relative to the squares of what the original block
 /// adds to its input.
-double relative_block_error(const BlockForward& original, const BlockForward& present,
+double relative_block_error(const BlockTarget& target, const BlockForward& present,
                             const SequenceStream& stream, std::size_t sequences);
 
 /// Adds the gradient of the squared error on one sequence to those that `present` holds.
 /// @return the squared error
-double add_error_gradient(const BlockForward& original, BlockBackward& present,
+double add_error_gradient(const BlockTarget& target, BlockBackward& present,
                           const Matrix<float>& input);
 
 /// Gradient for the Linears of the logarithm of the squared error on the next `sequences`, computed
-/// where `original` is.
+/// where the original block is.
 /// @param weights of the block, all Linears dense. @return those of norms and biases mean nothing
-BlockWeights log_error_gradient(const ModelConfig& model, const BlockForward& original,
+BlockWeights log_error_gradient(const ModelConfig& model, const BlockTarget& target,
                                 const BlockWeights& weights, const SequenceStream& stream,
                                 std::size_t sequences);
 

@@ -59,7 +59,7 @@ class BlockTraining {
   double judge(const std::vector<std::size_t>& sequences) {
     block_.round();
     const BlockForward present(config_, block_.weights(), original_.place());
-    return relative_block_error(original_, present, open_(sequences), sequences.size());
+    return relative_block_error({original_}, present, open_(sequences), sequences.size());
   }
 
   void take_step(const SequenceStream& stream, std::size_t sequences, double share) {
@@ -69,7 +69,7 @@ class BlockTraining {
     BlockBackward present(config_, std::move(weights), original_.place());
     double error = 0;
     for (std::size_t s = 0; s < sequences; ++s) {
-      error += add_error_gradient(original_, present, stream());
+      error += add_error_gradient({original_}, present, stream());
     }
     present.take_gradients(sums);
     std::vector<float> gradient(state_.change.size());

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "common/error.hpp"
 #include "refine/adam.hpp"
@@ -19,6 +21,10 @@ double root_mean_square(const Matrix<float>& matrix) {
   return matrix.empty() ? 0 : std::sqrt(sum / static_cast<double>(matrix.size()));
 }
 
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
 /// Everything that changes, at one moment.
 struct TunedBlock {
   BlockWeights weights;  ///< encoded Linears decoded
@@ -27,11 +33,11 @@ struct TunedBlock {
 
 class DenseTraining {
  public:
-  DenseTraining(const ModelConfig& config, const BlockForward& original, BlockWeights weights,
+  DenseTraining(const ModelConfig& config, const BlockTarget& target, BlockWeights weights,
                 const ScaledBlock::Linears& encoded, const OnlineFactors& online,
                 const OpenSequences& open, const RefineParams& params)
       : config_(config),
-        original_(original),
+        target_(target),
         open_(open),
         params_(params),
         scaled_(encoded, weights, NormGains::kFrozen, online),
@@ -47,8 +53,8 @@ class DenseTraining {
     scaled_.set(present_.change);
     scaled_.round();
     decode();
-    return relative_block_error(original_,
-                                BlockForward(config_, present_.weights, original_.place()),
+    return relative_block_error(target_,
+                                BlockForward(config_, present_.weights, target_.original.place()),
                                 open_(sequences), sequences.size());
   }
 
@@ -60,19 +66,23 @@ class DenseTraining {
                   });
   }
 
-  [[nodiscard]] const TunedBlock& present() const { return present_; }
-  /// After an epoch that was not finite.
-  void restart_from(const TunedBlock& best) {
-    present_ = best;
+  /// The present values are the best so far.
+  void keep() { best_ = present_; }
+  /// After something that was not finite.
+  void recover() {
+    present_ = best_;
     adam_ = {};
     scale_adam_ = {};
     share_ /= 2;
+    ++recoveries_;
   }
-  /// The encoded Linears with the rounded scales of `tuned`.
-  const ScaledBlock::Linears& encoded(const TunedBlock& tuned) {
-    scaled_.set(tuned.change);
+  [[nodiscard]] int recoveries() const { return recoveries_; }
+  /// Leaves the best values: weights, and the encoded Linears with rounded scales.
+  void leave_best(BlockWeights& weights, ScaledBlock::Linears& encoded) {
+    scaled_.set(best_.change);
     scaled_.round();
-    return scaled_.linear();
+    encoded = scaled_.linear();
+    weights = std::move(best_.weights);
   }
 
  private:
@@ -89,25 +99,32 @@ class DenseTraining {
     scaled_.set(present_.change);
     decode();
     const BlockWeights sums =
-        log_error_gradient(config_, original_, present_.weights, stream, sequences);
+        log_error_gradient(config_, target_, present_.weights, stream, sequences);
+    std::vector<float> gradient(present_.change.size());
+    scaled_.add_gradient(sums, gradient);
+    if (!all_finite(gradient) ||
+        !std::all_of(sums.linear.begin(), sums.linear.end(),
+                     [](const Matrix<float>& own) { return all_finite(own.values()); })) {
+      recover();
+      return;
+    }
     for (std::size_t i = 0; i < dense_.size(); ++i) {
       if (dense_.at(i)) {
         adam_step(present_.weights.linear.at(i).values(), sums.linear.at(i).values(),
                   params_.dense_learning_rate * share * unit_.at(i), adam_.at(i));
       }
     }
-    std::vector<float> gradient(present_.change.size());
-    scaled_.add_gradient(sums, gradient);
     adam_step(present_.change, gradient, params_.block_learning_rate * share, scale_adam_);
   }
 
   const ModelConfig& config_;
-  const BlockForward& original_;
+  const BlockTarget& target_;
   const OpenSequences& open_;
   const RefineParams& params_;
   ScaledBlock scaled_;
-  TunedBlock present_;
+  TunedBlock present_, best_;
   double share_ = 1;
+  int recoveries_ = 0;
   LinearMask dense_{};
   std::array<double, kLinearKinds.size()> unit_{};
   std::array<AdamState, kLinearKinds.size()> adam_;
@@ -116,27 +133,27 @@ class DenseTraining {
 
 }  // namespace
 
-DenseReport tune_dense(const ModelConfig& config, const BlockForward& original,
-                       BlockWeights& weights, ScaledBlock::Linears& encoded,
-                       const OnlineFactors& online, std::size_t sequences,
-                       const OpenSequences& open, const RefineParams& params, std::uint64_t seed) {
+DenseReport tune_dense(const ModelConfig& config, const BlockTarget& target, BlockWeights& weights,
+                       ScaledBlock::Linears& encoded, const OnlineFactors& online,
+                       std::size_t sequences, const OpenSequences& open, const RefineParams& params,
+                       std::uint64_t seed) {
   const SequenceSplit split = split_sequences(sequences);
-  DenseTraining training(config, original, weights, encoded, online, open, params);
+  DenseTraining training(config, target, weights, encoded, online, open, params);
   DenseReport report;
   report.start = report.end = training.judge(split.held_out);
-  TunedBlock best = training.present();
+  training.keep();
   for (int epoch = 0; epoch < params.dense_epochs; ++epoch) {
     training.train_epoch(shuffled(split.training, seed, epoch), epoch);
     const double error = training.judge(split.held_out);
     if (error < report.end) {
-      best = training.present();
+      training.keep();
       report.end = error;
     } else if (!std::isfinite(error)) {
-      training.restart_from(best);
+      training.recover();
     }
   }
-  encoded = training.encoded(best);
-  weights = std::move(best.weights);
+  report.recoveries = training.recoveries();
+  training.leave_best(weights, encoded);
   return report;
 }
 

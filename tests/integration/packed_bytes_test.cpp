@@ -130,7 +130,7 @@ std::vector<Case> other_cases() {
        .settings = {.calibration =
                         "{source: ids, path: CALIBRATION, samples: 8, window: 32, sweeps: 2}",
                     .transform = "{kind: random}",
-                    .refine = "{block_epochs: 1, kd_epochs: 1, batch: 3}"}},
+                    .refine = "{dense_epochs: 1, block_epochs: 1, kd_epochs: 1, batch: 3}"}},
       {.name = "self_sampled_two_threads",
        .toy = {.blocks = 3},
        .settings = {.calibration = "{source: self, samples: 8, window: 32}",

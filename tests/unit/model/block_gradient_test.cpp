@@ -162,6 +162,46 @@ TEST_P(HeadDivergenceTest, IsZeroAtTheTargetAndItsGradientIsTheSlope) {
   expect_slope(static_cast<double>(found.gradient(2, 5)), plus, minus, kStep);
 }
 
+TEST_P(HeadDivergenceTest, GradientOfTheLikelihoodIsTheSlope) {
+  const HeadBackward head(*model_);
+  const HeadForward forward(*model_);
+  const std::vector<std::int32_t> targets = {3, 0, 7, 7, 1, 60, 2, 9};
+  const Matrix<float> gradient = head.nll_gradient(input_.view(), targets);
+  ASSERT_EQ(gradient.rows(), 9U);
+  const auto loss = [&](const Matrix<float>& hidden) {
+    double sum = 0;
+    for (const double nll : forward.nll(hidden.view().sub(0, 8, 0, hidden.cols()), targets)) {
+      sum += nll;
+    }
+    return sum;
+  };
+  constexpr double kStep = 1e-2;
+  for (const std::size_t row : {0U, 3U, 7U}) {
+    Matrix<float> moved = input_;
+    moved(row, 5) += static_cast<float>(kStep);
+    const double plus = loss(moved);
+    moved(row, 5) -= 2 * static_cast<float>(kStep);
+    expect_slope(static_cast<double>(gradient(row, 5)), plus, loss(moved), kStep);
+  }
+  EXPECT_THAT(gradient.row(7), ::testing::Contains(::testing::Ne(0.0F)));
+  EXPECT_THAT(gradient.row(8), ::testing::Each(0.0F)) << "it predicts nothing";
+  EXPECT_THROW((void)head.nll_gradient(input_.view(), std::vector<std::int32_t>{61}), InputError);
+}
+
+TEST_P(HeadDivergenceTest, GradientOfTheLikelihoodOfManyRowsIsThatOfEach) {
+  const HeadBackward head(*model_);
+  const Matrix<float> hidden = random(300, model_->config().hidden, 5);
+  const std::vector<std::int32_t> targets(299, 4);
+  const Matrix<float> all = head.nll_gradient(hidden.view(), targets);
+  for (const std::size_t row : {0U, 255U, 256U, 298U}) {
+    const Matrix<float> alone = head.nll_gradient(hidden.view().sub(row, row + 1, 0, hidden.cols()),
+                                                  std::span(targets).first(1));
+    for (std::size_t c = 0; c < hidden.cols(); ++c) {
+      EXPECT_NEAR(all(row, c), alone(0, c), 1e-5) << row;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, HeadDivergenceTest, ::testing::Values("llama_gqa_llama3"));
 
 }  // namespace

@@ -136,6 +136,45 @@ TEST(Fingerprints, AbsorbingErrorsRedoesTheEncoding) {
   EXPECT_EQ(changed(units_of(base_config()).encode, units_of(faster).encode), "...");
 }
 
+TEST(Fingerprints, TheFisherInformationIsThatOfTheOriginalModel) {
+  PipelineConfig config = base_config();
+  config.calibration.source = TokenSource::kText;  // `self` would change with any weight
+  EXPECT_TRUE(units_of(config).fisher.empty());
+  config.refine.dense_epochs = 1;
+  const PlannedUnits units = units_of(config);
+  ASSERT_EQ(units.fisher.size(), 1U);
+  EXPECT_EQ(changed(units.fisher, units_of(config, {"W0", "w1", "w2"}).fisher), "x");
+  const PlannedUnits last = units_of(config, {"w0", "w1", "W2"});
+  EXPECT_EQ(changed(units.fisher, last.fisher), "x");
+  EXPECT_EQ(changed(units.capture, last.capture), "...");
+  EXPECT_EQ(changed(units.fisher, units_of(config, {"w0", "w1", "w2"}, {0}).fisher), "x");
+  PipelineConfig other = config;
+  other.calibration.samples += 1;
+  EXPECT_EQ(changed(units.fisher, units_of(other).fisher), "x");
+  other = config;
+  other.binarize.split_points = 1;
+  other.refine.dense_epochs = 7;
+  other.refine.batch = 2;
+  EXPECT_EQ(changed(units.fisher, units_of(other).fisher), ".");
+}
+
+TEST(Fingerprints, TheFisherInformationServesAllSweepsAndOtherRuns) {
+  PipelineConfig config = base_config();
+  config.refine.dense_epochs = 1;
+  config.calibration.sweeps = 2;
+  const PlannedUnits own = units_of(config);
+  ASSERT_EQ(own.fisher.size(), 1U);
+  EXPECT_EQ(own.fisher[0].file, std::filesystem::path("run/fisher.h5"));
+  EXPECT_EQ(changed(own.fisher, own.first_sweep().fisher), ".");
+  EXPECT_EQ(own.fisher[0].file, own.first_sweep().fisher.at(0).file);
+  EXPECT_EQ(own.fisher[0].records, own.first_sweep().fisher[0].records);
+  config.run.shared = "shared";
+  const PlannedUnits units = units_of(config);
+  EXPECT_EQ(units.fisher[0].file, units.shared / "fisher.h5");
+  EXPECT_EQ(units.fisher[0].records, units.sequences.records);
+  EXPECT_EQ(changed(own.fisher, units.fisher), ".");
+}
+
 TEST(Fingerprints, SplitPointsRedoFromBinarizeOn) {
   PipelineConfig other = base_config();
   other.binarize.split_points = 1;

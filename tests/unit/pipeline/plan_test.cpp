@@ -96,9 +96,6 @@ TEST(Plan, RefinementAddsAStageAndNoStoredBit) {
       << "dense weights, gradients and the original";
   EXPECT_GT(plan.disk_bytes, without.disk_bytes);
   EXPECT_EQ(plan.stages[4].memory, without.stages[4].memory);
-  config.refine.dense_epochs = 1;
-  EXPECT_GT(make_plan(config, model, 8).stages[4].memory,
-            plan.stages[4].memory + std::uint64_t{6} * 800'000'000U);
   config.refine.kd_epochs = 2;
   const Plan distilled = make_plan(config, model, 8);
   ASSERT_EQ(distilled.stages.size(), plan.stages.size() + 1);
@@ -106,6 +103,30 @@ TEST(Plan, RefinementAddsAStageAndNoStoredBit) {
   EXPECT_EQ(distilled.stages[6].units, 34U);
   EXPECT_GT(distilled.stages[6].memory, 6'476'005'376U) << "the quantized model";
   EXPECT_LT(distilled.stages[6].memory, 4 * 6'476'005'376U) << "is never dense as a whole";
+}
+
+TEST(Plan, TuningDenseLinearsAddsTheFisherInformationAndWorkWhileEncoding) {
+  PipelineConfig config = row_config();
+  const ModelConfig model = parse_model_config(kLlama7b, "test");
+  const Plan without = make_plan(config, model, 8);
+  config.refine.dense_epochs = 1;
+  const Plan plan = make_plan(config, model, 8);
+  EXPECT_EQ(plan.bits.stored, without.bits.stored);
+  ASSERT_EQ(plan.stages.size(), without.stages.size() + 1);
+  const PlannedStage& fisher = plan.stages[2];
+  EXPECT_EQ(fisher.name, "fisher");
+  EXPECT_EQ(fisher.units, 1U);
+  EXPECT_EQ(fisher.bytes_written, 32U * 4096 * 4);
+  EXPECT_NEAR(static_cast<double>(fisher.bytes_read), 13.5e9 + 68.7e9 / 4, 0.1e9)
+      << "the checkpoint, and 32 of 128 sequences";
+  const std::uint64_t gradients = std::uint64_t{32} * 2048 * 4096 * 4;
+  EXPECT_GT(fisher.memory, gradients + 800'000'000U);
+  EXPECT_LT(fisher.memory, 4 * gradients);
+  EXPECT_EQ(plan.stages[5].name, "encode");
+  EXPECT_GT(plan.stages[5].memory, without.stages[4].memory + std::uint64_t{6} * 800'000'000U);
+  EXPECT_EQ(plan.stages[5].bytes_read - without.stages[4].bytes_read,
+            (6 * 2 + 4) * plan.activation_bytes)
+      << "an epoch and its start before six Linears, and four inputs measured";
 }
 
 TEST(Plan, DeviceMemoryIsThatOfTheLargestLinear) {
