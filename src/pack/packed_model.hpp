@@ -1,11 +1,13 @@
 #pragma once
 /// The packed model directory: assembled from block files, read back as a ModelSource.
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/checkpoint.hpp"
@@ -80,6 +82,7 @@ class PackedModel final : public ModelSource {
 
 /// Element type of a dense export.
 enum class ExportDType { kF32, kF16, kBf16 };
+inline constexpr std::array<std::string_view, 3> kExportDTypeNames = {"fp32", "fp16", "bf16"};
 /// Writes a dense Hugging Face directory without quantization_config: one shard per block. A
 /// transform is folded into the Linears in fp64; every value of theirs is rounded once.
 /// @throws FormatError for a damaged file, also one that only its SHA-256 shows; InputError if the

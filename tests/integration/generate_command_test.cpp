@@ -69,6 +69,8 @@ TEST(GenerateCommand, RefusesWhatMakesNoSense) {
     return result.err;
   };
   EXPECT_THAT(refusal(example_model(), {"--weights", "packed"}), HasSubstr("no packed model"));
+  EXPECT_THAT(refusal(example_model(), {"--weights", "1"}),
+              HasSubstr("--weights: got '1', expected one of auto, packed, decoded"));
   EXPECT_THAT(refusal(example_model(), {"--top-p", "0"}), HasSubstr("top_p: got 0"));
   EXPECT_THAT(refusal(example_model(), {"--temperature", "-1"}), HasSubstr("temperature: got -1"));
   EXPECT_THAT(refusal("/nowhere", {}), HasSubstr("/nowhere"));

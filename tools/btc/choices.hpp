@@ -1,22 +1,32 @@
 #pragma once
 /// The words of a setting for the command line.
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <map>
 #include <string>
 #include <string_view>
 
 namespace btc {
 
-/// Word -> value, for CLI::CheckedTransformer. @param names in the order of the values, from 0
-template <typename Enum, std::size_t N>
-std::map<std::string, Enum> choices_of(const std::array<std::string_view, N>& names) {
-  std::map<std::string, Enum> choices;
-  for (std::size_t value = 0; value < N; ++value) {
-    choices.emplace(names[value], static_cast<Enum>(value));
+/// Takes one of these words and nothing else, and shows them in the help: for `transform` of an
+/// option that is an enumeration. @param names in the order of its values, from 0
+template <std::size_t N>
+CLI::Validator one_of(const std::array<std::string_view, N>& names) {
+  std::string words;
+  for (const std::string_view name : names) {
+    words += (words.empty() ? "" : ", ") + std::string(name);
   }
-  return choices;
+  const auto to_value = [names, words](std::string& input) -> std::string {
+    const auto found = std::ranges::find(names, input);
+    if (found == names.end()) {
+      return "got '" + input + "', expected one of " + words;
+    }
+    input = std::to_string(found - names.begin());
+    return {};
+  };
+  return {to_value, "(" + words + ")"};
 }
 
 }  // namespace btc

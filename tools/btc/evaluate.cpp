@@ -122,7 +122,7 @@ void add_task_options(CLI::App& command, EvaluateOptions& options) {
       .add_option("--add-bos", options.tasks.add_bos,
                   "with --data: BOS in front of every request: auto (as the tokenizer does), true, "
                   "false (as in the papers)")
-      ->transform(CLI::CheckedTransformer(choices_of<AddBos>(kAddBosNames)))
+      ->transform(one_of(kAddBosNames))
       ->needs(data);
   command.add_option("--limit", options.tasks.limit, "with --data: documents of each task")
       ->needs(data);
@@ -144,7 +144,7 @@ void add_text_options(CLI::App& command, EvaluateOptions& options) {
       .add_option("--join", options.text.join,
                   "how the texts' lines become one text: auto, wikitext, verbatim, c4 (JSONL rows, "
                   "joined by a space)")
-      ->transform(CLI::CheckedTransformer(choices_of<TextJoin>(kTextJoinNames)));
+      ->transform(one_of(kTextJoinNames));
   command.add_option("--window", options.text.window, "tokens of a window (default 2048)")
       ->check(CLI::Range(2, 1 << 24));
   command.add_option("--windows", options.text.windows, "windows of each text (default all)")

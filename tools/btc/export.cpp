@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 
+#include "choices.hpp"
 #include "commands.hpp"
 #include "pack/packed_model.hpp"
 
@@ -28,10 +29,8 @@ void add_export(CLI::App& app) {
   const auto options = std::make_shared<ExportOptions>();
   command->add_option("--model", options->model, "packed model directory")->required();
   command->add_option("--out", options->out, "directory to write")->required();
-  const std::map<std::string, ExportDType> dtypes = {
-      {"fp32", ExportDType::kF32}, {"fp16", ExportDType::kF16}, {"bf16", ExportDType::kBf16}};
-  command->add_option("--dtype", options->dtype, "fp32, fp16 or bf16 (default)")
-      ->transform(CLI::CheckedTransformer(dtypes));
+  command->add_option("--dtype", options->dtype, "default: bf16")
+      ->transform(one_of(kExportDTypeNames));
   command->add_option("--format", options->format, "hf, a Hugging Face directory (default)")
       ->check(CLI::IsMember({"hf"}));
   command->callback([options] { export_model(*options); });

@@ -1,13 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 
+#include "choices.hpp"
 #include "commands.hpp"
 #include "common/error.hpp"
 #include "generate/generate.hpp"
@@ -24,6 +26,7 @@ namespace {
 
 /// In what form the Linears of a packed model stay in memory.
 enum class WeightForm { kAuto, kPacked, kDecoded };
+constexpr std::array<std::string_view, 3> kWeightFormNames = {"auto", "packed", "decoded"};
 
 struct GenerateOptions {
   std::string model;
@@ -131,14 +134,11 @@ void add_generate(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--threads", options->threads, "default: as many as there are")
       ->check(CLI::PositiveNumber);
-  const std::map<std::string, WeightForm> forms = {{"auto", WeightForm::kAuto},
-                                                   {"packed", WeightForm::kPacked},
-                                                   {"decoded", WeightForm::kDecoded}};
   command
       ->add_option("--weights", options->weights,
                    "of a packed model: packed (default; decoded for each use) or decoded (fp32, "
                    "much larger); an original model stays in its own type")
-      ->transform(CLI::CheckedTransformer(forms));
+      ->transform(one_of(kWeightFormNames));
   command->callback([options] { generate_text(*options); });
 }
 

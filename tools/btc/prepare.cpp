@@ -81,7 +81,7 @@ void add_task_options(CLI::App& command, PrepareOptions& options) {
       .add_option("--add-bos", options.add_bos,
                   "BOS in front of every request of the tasks: auto (as the tokenizer does), true, "
                   "false (as in the papers)")
-      ->transform(CLI::CheckedTransformer(choices_of<AddBos>(kAddBosNames)));
+      ->transform(one_of(kAddBosNames));
   command.add_option("--max-length", options.max_length,
                      "longest input of a task in ids (default: the model's positions)");
   command.add_option("--limit", options.limit, "documents of each task (default: all)");
@@ -101,7 +101,7 @@ void add_prepare(CLI::App& app) {
           "how lines become one text: auto (wikitext if it looks like a WikiText file), "
           "wikitext (rows joined by blank lines), verbatim, c4 (the texts of JSON rows, joined "
           "by a space)")
-      ->transform(CLI::CheckedTransformer(choices_of<TextJoin>(kTextJoinNames)));
+      ->transform(one_of(kTextJoinNames));
   add_task_options(*command, *options);
   command->callback([options] { prepare(*options); });
 }
