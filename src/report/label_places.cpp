@@ -55,6 +55,7 @@ std::vector<LabelPlace> place_labels(const std::vector<LabelledPoint>& points, d
                                      double right, double top, double bottom) {
   const Box canvas = {left, right, top, bottom};
   std::vector<Box> taken;
+  taken.reserve(2 * points.size());
   for (const LabelledPoint& point : points) {
     taken.push_back(box_of(point));
   }

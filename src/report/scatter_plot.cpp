@@ -13,6 +13,7 @@ namespace {
 
 std::string points_svg(const ScatterPlot& plot, const svg::Axis& x, const svg::Axis& y) {
   std::vector<LabelledPoint> points;
+  points.reserve(plot.points.size());
   for (const PlotPoint& point : plot.points) {
     points.push_back({x.at(point.x), y.at(point.y), point.label});
   }
