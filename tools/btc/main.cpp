@@ -6,8 +6,10 @@
 #include "commands.hpp"
 #include "common/error.hpp"
 #include "common/version.hpp"
+#include "model/math_mode.hpp"
 
 int main(int argc, char** argv) {
+  btc::choose_math_mode();
   constexpr int kFailed = 1;
   constexpr int kUserError = 2;
   CLI::App app("Tools around btc_pipeline: token files, packed models, the environment.");

@@ -112,8 +112,8 @@ def perplexity(args):
 
 def btc7(args):
     peer_command = [sys.executable, ROOT / "tests/parity/harness_scores.py", "--model", args.model,
-                    "--data", args.data, "--tasks", "btc7", "--work", args.work, "--threads",
-                    args.threads, *(["--limit", args.documents] if args.documents else [])]
+                    "--data", args.data, "--tasks", "btc7", "--bos", "false", "--work", args.work,
+                    "--threads", args.threads, *(["--limit", args.documents] if args.documents else [])]
     peers = {}
     for batch in (1, 4, 16, 64):
         out = args.work / f"harness-{batch}.jsonl"
