@@ -280,12 +280,7 @@ std::size_t distill_model(StageRunner& runner, const PlannedUnits& units,
   Distillation distillation(runner, units, config, *loaded.model);
   std::size_t computed = train_epochs(runner, units, todo, distillation);
   const TrainingState state = state_after(units.distill_epochs.size(), runner, units, distillation);
-  if (state.best_epoch == 0) {
-    loaded.model->restore();
-  } else {
-    loaded.model->set(state.best);
-  }
-  loaded.model->round();
+  leave_best(state, *loaded.model);
   const PackedFormat format = packed_format(config);
   computed += runner.run(units.distill, [&](std::size_t b) {
     const PackedBlockFile written =

@@ -46,15 +46,6 @@ class BlockTraining {
                   });
   }
 
-  void leave_best() {
-    if (state_.best_epoch == 0) {
-      block_.restore();
-    } else {
-      block_.set(state_.best);
-    }
-    block_.round();
-  }
-
  private:
   double judge(const std::vector<std::size_t>& sequences) {
     block_.round();
@@ -105,7 +96,7 @@ RefineReport refine_block(const ModelConfig& config, BlockWeights original, Scal
     judge_epoch(loss, epoch + 1, state);
     report(epoch + 1, loss);
   }
-  training.leave_best();
+  leave_best(state, block);
   return {start, state.best_loss, state.best_epoch, state.recoveries};
 }
 

@@ -13,8 +13,12 @@ TrainingState begin_training(std::size_t size, double rate) {
   return state;
 }
 
+bool all_finite(std::span<const float> values) {
+  return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+}
+
 void training_step(std::span<const float> gradient, double share, TrainingState& state) {
-  if (!std::all_of(gradient.begin(), gradient.end(), [](float g) { return std::isfinite(g); })) {
+  if (!all_finite(gradient)) {
     state.change = state.best;
     state.adam = {};
     state.rate /= 2;

@@ -28,6 +28,20 @@ TrainingState begin_training(std::size_t size, double rate);
 /// @param share of the rate that the cosine leaves
 void training_step(std::span<const float> gradient, double share, TrainingState& state);
 
+/// Leaves a block or a model rounded as it is stored: with its best values, or as it was encoded
+/// where no epoch was better.
+template <typename Trained>
+void leave_best(const TrainingState& state, Trained& trained) {
+  if (state.best_epoch == 0) {
+    trained.restore();
+  } else {
+    trained.set(state.best);
+  }
+  trained.round();
+}
+
+[[nodiscard]] bool all_finite(std::span<const float> values);
+
 /// Takes note of the held-out loss of `state.change`, rounded, after an epoch.
 void judge_epoch(double loss, int epoch, TrainingState& state);
 

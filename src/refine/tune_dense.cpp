@@ -9,6 +9,7 @@
 #include "common/error.hpp"
 #include "refine/adam.hpp"
 #include "refine/sequence_order.hpp"
+#include "refine/training_state.hpp"
 
 namespace btc {
 namespace {
@@ -19,10 +20,6 @@ double root_mean_square(const Matrix<float>& matrix) {
     sum += static_cast<double>(value) * static_cast<double>(value);
   }
   return matrix.empty() ? 0 : std::sqrt(sum / static_cast<double>(matrix.size()));
-}
-
-bool all_finite(std::span<const float> values) {
-  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
 /// Everything that changes, at one moment.
