@@ -139,6 +139,7 @@ TaskRequests encode_task(const Task& task, const TaskDocuments& documents,
                       .metrics = task.metrics,
                       .version = task.version,
                       .split = std::string(task.split),
+                      .max_length = options.max_length,
                       .add_bos = encoder.adds_bos(),
                       .notes = documents.notes};
   const bool rolling = task.kind == TaskKind::kRolling;

@@ -29,7 +29,6 @@ RequestFile prepare_requests(const PrepareRequests& options) {
     file.tasks.push_back(encode_task(task, documents, *tokenizer, ids,
                                      {.add_bos = options.add_bos, .max_length = file.max_length}));
     file.tasks.back().limit = static_cast<std::int64_t>(options.limit);
-    file.tasks.back().max_length = file.max_length;
   }
   return file;
 }

@@ -171,6 +171,7 @@ TEST(EncodeTask, LongContextsLoseTheirStart) {
   EXPECT_EQ(task.requests.tokens, bytes("cdef xef xyz"));
   EXPECT_THAT(task.requests.ctx_len, ElementsAre(4, 2));
   EXPECT_EQ(task.cut_requests, 2);
+  EXPECT_EQ(task.max_length, 5U);
   EXPECT_THAT(thrown_by<InputError>(
                   [&] { encode_task(piqa, documents, tokenizer, kWithBos, {.max_length = 3}); }),
               HasSubstr("piqa, document 1: a continuation of 4 ids, expected at most 3"));
