@@ -30,13 +30,13 @@ Box box_of(const LabelPlace& place) {
   return {place.x, place.x + place.width, place.y - kAscent, place.y + kDescent};
 }
 
-Box box_of(const LabelledPoint& point) {
+Box box_of(const PlotPoint& point) {
   return {point.x - kPointRadius, point.x + kPointRadius, point.y - kPointRadius,
           point.y + kPointRadius};
 }
 
 /// Beside, above and below the point, then the same farther away.
-std::vector<LabelPlace> places_around(const LabelledPoint& point) {
+std::vector<LabelPlace> places_around(const PlotPoint& point) {
   constexpr std::array kRows = {-6.0, 15.0, 4.0, -20.0, 29.0, -34.0, 43.0, -48.0, 57.0};
   constexpr std::size_t kNear = 3;
   const double width = kCharWidth * static_cast<double>(point.label.size());
@@ -51,16 +51,16 @@ std::vector<LabelPlace> places_around(const LabelledPoint& point) {
 
 }  // namespace
 
-std::vector<LabelPlace> place_labels(const std::vector<LabelledPoint>& points, double left,
+std::vector<LabelPlace> place_labels(const std::vector<PlotPoint>& points, double left,
                                      double right, double top, double bottom) {
   const Box canvas = {left, right, top, bottom};
   std::vector<Box> taken;
   taken.reserve(2 * points.size());
-  for (const LabelledPoint& point : points) {
+  for (const PlotPoint& point : points) {
     taken.push_back(box_of(point));
   }
   std::vector<LabelPlace> chosen;
-  for (const LabelledPoint& point : points) {
+  for (const PlotPoint& point : points) {
     const std::vector<LabelPlace> places = places_around(point);
     const auto is_free = [&](const LabelPlace& place) {
       const Box box = box_of(place);

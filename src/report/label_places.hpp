@@ -1,17 +1,11 @@
 #pragma once
 /// Where the labels of a plot's points stand, so that they can be read.
 
-#include <string>
 #include <vector>
 
-namespace btc {
+#include "report/scatter_plot.hpp"
 
-/// In pixels; y points down.
-struct LabelledPoint {
-  double x = 0;
-  double y = 0;
-  std::string label;
-};
+namespace btc {
 
 /// Where a text begins, by its baseline, and how wide it is by estimate.
 struct LabelPlace {
@@ -21,10 +15,10 @@ struct LabelPlace {
   bool moved = false;  ///< away from its point: a line should join them
 };
 
-/// One place for each point, in their order. Each takes the first place around its point, nearest
-/// first, where it covers no point and no earlier label and lies within [left, right] and
-/// [top, bottom]; where there is none, the nearest.
-std::vector<LabelPlace> place_labels(const std::vector<LabelledPoint>& points, double left,
+/// One place for each point, in their order; all in pixels, y pointing down. Each takes the first
+/// place around its point, nearest first, where it covers no point and no earlier label and lies
+/// within [left, right] and [top, bottom]; where there is none, the nearest.
+std::vector<LabelPlace> place_labels(const std::vector<PlotPoint>& points, double left,
                                      double right, double top, double bottom);
 
 }  // namespace btc

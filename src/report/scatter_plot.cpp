@@ -12,7 +12,7 @@ namespace btc {
 namespace {
 
 std::string points_svg(const ScatterPlot& plot, const svg::Axis& x, const svg::Axis& y) {
-  std::vector<LabelledPoint> points;
+  std::vector<PlotPoint> points;
   points.reserve(plot.points.size());
   for (const PlotPoint& point : plot.points) {
     points.push_back({x.at(point.x), y.at(point.y), point.label});

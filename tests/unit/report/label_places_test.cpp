@@ -24,7 +24,7 @@ TEST(PlaceLabels, StandBesideAPointThatIsAlone) {
 }
 
 TEST(PlaceLabels, NeverCoverEachOtherInACrowd) {
-  std::vector<LabelledPoint> points;
+  std::vector<PlotPoint> points;
   for (int i = 0; i < 8; ++i) {
     points.push_back({100.0 + i, 100.0, "abc"});
   }
