@@ -286,7 +286,7 @@ PlannedStage distill_stage(const PipelineConfig& config, const ModelConfig& mode
   const std::uint64_t samples = ceil_div(batch, static_cast<std::size_t>(ranks));
   const std::uint64_t copies = config.refine.kd_sign_learning_rate > 0 ? 2 : 1;  // the start's
   const std::uint64_t quantized = copies * linear_weight_count(model) * 3 / 2;
-  const std::uint64_t logits = 4 * 256 * model.vocab_size * kFp32;
+  const std::uint64_t logits = 4 * kHeadRows * model.vocab_size * kFp32;
   const std::uint64_t head = model.vocab_size * model.hidden * kFp32;
   const std::uint64_t state = 4 * trained_values * kFp32;
   return {"distill", blocks + epochs, sizes.packed + 2 * (epochs + 1) * sizes.activations,

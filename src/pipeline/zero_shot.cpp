@@ -110,6 +110,13 @@ std::vector<TaskRequests> select(RequestFile file, const std::vector<std::string
   return selected;
 }
 
+std::vector<TaskRequests> limited(std::vector<TaskRequests> tasks, const ModelConfig& model) {
+  for (TaskRequests& task : tasks) {
+    limit_inputs(task, model.max_position);
+  }
+  return tasks;
+}
+
 /// Of which of the metrics the average of a set is made.
 std::optional<Metric> main_metric(const TaskRequests& task) {
   for (const Metric metric : {Metric::kAccNorm, Metric::kAcc}) {
@@ -157,17 +164,6 @@ void check_tasks(const ZeroShotParams& params) {
     (void)find_tasks(joined(params.tasks));
   }
 }
-
-namespace {
-
-std::vector<TaskRequests> limited(std::vector<TaskRequests> tasks, const ModelConfig& model) {
-  for (TaskRequests& task : tasks) {
-    limit_inputs(task, model.max_position);
-  }
-  return tasks;
-}
-
-}  // namespace
 
 std::vector<TaskRequests> keep_requests(StageRunner& runner, const ZeroShotParams& params,
                                         const fs::path& model_path, const ModelConfig& model,
