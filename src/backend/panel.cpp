@@ -1,26 +1,47 @@
 #include "backend/panel.hpp"
 
+#include <algorithm>
+#include <utility>
+
+#include "backend/decode_row.hpp"
 #include "backend/entry.hpp"
 
 namespace btc {
 
+namespace {
+
+/// Entries of row i outside the salient columns.
+RowEntries entries_of_row(const PanelScales& scales, const PanelCode& code, std::size_t i) {
+  const std::size_t k = code.group.cols();
+  return {0, code.group.row(i), code.signs.row(i), scales.alpha_col,
+          scales.alpha_col.size() == k ? 0 : k};
+}
+
+void check_salient_count(const PanelCode& code, std::size_t i, std::size_t expected) {
+  const auto groups = code.group.row(i);
+  const auto count = std::count_if(groups.begin(), groups.end(), is_salient);
+  BTC_CHECK(std::cmp_equal(count, expected), "row ", i, " has ", count, " salient entries of ",
+            expected);
+}
+
+}  // namespace
+
 void dequantize_rows(const PanelScales& scales, const PanelGroups& groups, const PanelCode& code,
                      std::size_t begin, std::size_t end, MatrixView<float> q) {
   const PanelScalesView view = scales.view();
+  RowScaleTable table;
   for (std::size_t i = begin; i < end; ++i) {
-    std::size_t rank = 0;
-    for (std::size_t j = 0; j < q.cols(); ++j) {
-      const std::uint8_t g = code.group(i, j);
-      if (is_salient(g)) {
-        q(i, j) = salient_value(salient_scale(view, i, salient_group(g), rank),
-                                code.signs.get(i, j), code.residual.get(i, rank));
-        ++rank;
-      } else {
-        q(i, j) = entry_value(entry_scale(view, i, g, j, q.cols()), code.signs.get(i, j));
-      }
+    for (std::size_t g = 0; g < view.alpha.cols(); ++g) {
+      table.of_group[g] = {view.alpha(i, g), view.mu.rows() == 0 ? 0.0F : view.mu(i, g)};
     }
-    BTC_CHECK(rank == groups.salient.size(), "row ", i, " has ", rank, " salient entries of ",
-              groups.salient.size());
+    decode_entries(table, entries_of_row(scales, code, i), q.row(i));
+    check_salient_count(code, i, groups.salient.size());
+    for (std::size_t rank = 0; rank < groups.salient.size(); ++rank) {
+      const std::size_t j = groups.salient[rank];
+      const std::size_t s = salient_group(code.group(i, j));
+      q(i, j) = salient_value(salient_scale(view, i, s, rank), code.signs.get(i, j),
+                              code.residual.get(i, rank));
+    }
   }
 }
 

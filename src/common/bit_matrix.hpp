@@ -29,6 +29,10 @@ class BitMatrix {
     const auto mask = static_cast<std::uint8_t>(1U << (j % 8));
     byte = static_cast<std::uint8_t>(value ? (byte | mask) : (byte & ~mask));
   }
+  /// Bytes of row i.
+  [[nodiscard]] std::span<const std::uint8_t> row(std::size_t i) const {
+    return std::span(bytes_).subspan(i * row_bytes_, row_bytes_);
+  }
   /// +1 or -1.
   [[nodiscard]] float sign(std::size_t i, std::size_t j) const { return get(i, j) ? 1.0F : -1.0F; }
   /// The `length` (<= 24) bits from column `begin`; columns past the end read as 1 (+1).

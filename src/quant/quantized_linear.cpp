@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/decode_row.hpp"
 #include "backend/entry.hpp"
 
 namespace btc {
@@ -14,36 +15,69 @@ void dequantize_levels(const QuantizedLinear& linear, std::size_t i, std::span<f
   }
 }
 
-/// Row i of the columns of panel b into `q` [m].
-/// @param rank of the first salient column from there on; moved behind the panel
-void dequantize_panel_row(const QuantizedLinear& linear, std::size_t i, std::size_t b,
-                          std::size_t& rank, std::span<float> q) {
+/// Scales of row i in panel b, without those of columns.
+void fill_table(const QuantizedLinear& linear, std::size_t i, std::size_t b, RowScaleTable& table) {
+  for (std::size_t g = 0; g < linear.groups; ++g) {
+    table.of_group[g] = {linear.row_alpha(i, g, b),
+                         linear.mu.empty() ? 0.0F : linear.mu(i, b * linear.groups + g)};
+  }
+}
+
+/// Entries of row i in columns [begin, end), outside the salient columns.
+RowEntries entries_of_row(const QuantizedLinear& linear, std::size_t i, std::size_t begin,
+                          std::size_t end) {
+  RowEntries entries;
+  entries.first = begin;
+  entries.signs = linear.signs.row(i);
+  if (!linear.group.empty()) {
+    entries.group = linear.group.row(i).subspan(begin, end - begin);
+  }
+  if (!linear.alpha_col.empty()) {
+    entries.column_scale = std::span(linear.alpha_col).subspan(begin);
+    entries.column_scale_stride = linear.alpha_col.size() == linear.cols ? 0 : linear.cols;
+  }
+  return entries;
+}
+
+/// Row i of the salient columns of panel b into `q` [m].
+/// @param rank of the first of them; moved behind the panel
+void dequantize_salient(const QuantizedLinear& linear, std::size_t i, std::size_t b,
+                        std::size_t& rank, std::span<float> q) {
   const std::size_t end = std::min((b + 1) * linear.panel, linear.cols);
-  for (std::size_t j = b * linear.panel; j < end; ++j) {
+  for (; rank < linear.salient_columns.size() && linear.salient_columns[rank] < end; ++rank) {
+    const std::size_t j = linear.salient_columns[rank];
+    const std::size_t s = salient_group_of(linear, i, j);
+    const SalientScale scale{
+        linear.plane_alpha(i, 2 * s, rank), linear.plane_alpha(i, 2 * s + 1, rank),
+        linear.salient_mu.empty() ? 0.0F : linear.salient_mu(i, b * linear.salient_groups + s)};
+    q[j] = salient_value(scale, linear.signs.get(i, j), linear.residual.get(i, rank));
+  }
+}
+
+/// Adds the column means outside the salient columns.
+void add_column_means(const QuantizedLinear& linear, std::span<float> q) {
+  std::size_t rank = 0;
+  for (std::size_t j = 0; j < linear.mu_col.size(); ++j) {
     if (rank < linear.salient_columns.size() && linear.salient_columns[rank] == j) {
-      const std::size_t s = salient_group_of(linear, i, j);
-      const SalientScale scale{
-          linear.plane_alpha(i, 2 * s, rank), linear.plane_alpha(i, 2 * s + 1, rank),
-          linear.salient_mu.empty() ? 0.0F : linear.salient_mu(i, b * linear.salient_groups + s)};
-      q[j] = salient_value(scale, linear.signs.get(i, j), linear.residual.get(i, rank++));
-      continue;
-    }
-    const std::size_t g = linear.group.empty() ? 0 : linear.group(i, j);
-    const EntryScale scale{linear.entry_alpha(i, g, j, b),
-                           linear.mu.empty() ? 0.0F : linear.mu(i, b * linear.groups + g)};
-    q[j] = entry_value(scale, linear.signs.get(i, j));
-    if (!linear.mu_col.empty()) {
+      ++rank;
+    } else {
       q[j] += linear.mu_col[j];
     }
   }
 }
 
-/// One row of `linear` into `q`.
-void dequantize_row(const QuantizedLinear& linear, std::size_t i, std::span<float> q) {
+/// Row i of `linear` into `q`.
+void dequantize_row(const QuantizedLinear& linear, std::size_t i, RowScaleTable& table,
+                    std::span<float> q) {
   std::size_t rank = 0;
   for (std::size_t b = 0; b < linear.panels(); ++b) {
-    dequantize_panel_row(linear, i, b, rank, q);
+    const std::size_t begin = b * linear.panel;
+    const std::size_t end = std::min(begin + linear.panel, linear.cols);
+    fill_table(linear, i, b, table);
+    decode_entries(table, entries_of_row(linear, i, begin, end), q.subspan(begin, end - begin));
+    dequantize_salient(linear, i, b, rank, q);
   }
+  add_column_means(linear, q);
 }
 
 }  // namespace
@@ -65,18 +99,20 @@ int signed_level(const QuantizedLinear& linear, std::size_t i, std::size_t j) {
 
 void dequantize_rows(const QuantizedLinear& linear, std::size_t begin, std::size_t end,
                      MatrixView<float> q) {
+  RowScaleTable table;
   for (std::size_t i = begin; i < end; ++i) {
     if (linear.level_bits > 0) {
       dequantize_levels(linear, i, q.row(i));
     } else {
-      dequantize_row(linear, i, q.row(i));
+      dequantize_row(linear, i, table, q.row(i));
     }
   }
 }
 
-Matrix<float> dequantize(const QuantizedLinear& linear) {
+Matrix<float> dequantize(const QuantizedLinear& linear, const RowBlocks& rows) {
   Matrix<float> q(linear.rows, linear.cols);
-  dequantize_rows(linear, 0, linear.rows, q.view());
+  rows(q.rows(),
+       [&](std::size_t begin, std::size_t end) { dequantize_rows(linear, begin, end, q.view()); });
   return q;
 }
 

@@ -8,6 +8,7 @@
 #include "common/bit_matrix.hpp"
 #include "common/matrix.hpp"
 #include "common/pattern.hpp"
+#include "quant/row_blocks.hpp"
 
 namespace btc {
 
@@ -55,9 +56,13 @@ struct QuantizedLinear {
   /// The same for a reader who knows the panel b of column j.
   [[nodiscard]] float entry_alpha(std::size_t i, std::size_t g, std::size_t j,
                                   std::size_t b) const {
-    const float first = alpha(i, block_alpha_column(g, b));
-    const float own = group_ratio.empty() ? first : first * group_ratio[g];
+    const float own = row_alpha(i, g, b);
     return alpha_col.empty() ? own : own * alpha_col[(alpha_col.size() == cols ? 0 : g) * cols + j];
+  }
+  /// alpha[i, b, g] without the column's scale.
+  [[nodiscard]] float row_alpha(std::size_t i, std::size_t g, std::size_t b) const {
+    const float first = alpha(i, block_alpha_column(g, b));
+    return group_ratio.empty() ? first : first * group_ratio[g];
   }
   /// Scale of a plane of the salient column of this rank.
   [[nodiscard]] float plane_alpha(std::size_t i, std::size_t plane, std::size_t rank) const;
@@ -75,7 +80,7 @@ std::size_t salient_group_of(const QuantizedLinear& linear, std::size_t i, std::
 int signed_level(const QuantizedLinear& linear, std::size_t i, std::size_t j);
 
 /// Dense Q [n, m], fp32.
-Matrix<float> dequantize(const QuantizedLinear& linear);
+Matrix<float> dequantize(const QuantizedLinear& linear, const RowBlocks& rows = {});
 /// Rows [begin, end) of it into `q` [n, m].
 void dequantize_rows(const QuantizedLinear& linear, std::size_t begin, std::size_t end,
                      MatrixView<float> q);
