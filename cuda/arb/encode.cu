@@ -48,7 +48,9 @@ PanelCode empty_code(std::size_t rows, std::size_t width, std::size_t salient,
   code.signs = BitMatrix(rows, width);
   code.residual = BitMatrix(rows, salient);
   code.group = Matrix<std::uint8_t>(rows, width);
-  code.target = Matrix<float>(rows, width);
+  if (rule.keep_target) {
+    code.target = Matrix<float>(rows, width);
+  }
   if (rule.codewords != nullptr) {
     const auto v = static_cast<std::size_t>(rule.codewords->vector_length());
     BTC_CHECK(rule.chunk == v, "chunk of ", rule.chunk, " columns, codewords of ", v);
@@ -66,15 +68,9 @@ class DeviceCode {
         residual_(context, code.residual.bytes().size()),
         index_(context, code.index.rows(), code.index.cols()),
         group_(context, code.group.rows(), code.group.cols()),
-        target_(context, code.target.rows(), code.target.cols()) {
+        target_(packed(context, weights)) {
     signs_.fill_bytes(0);
     residual_.fill_bytes(0);
-    const std::size_t row_bytes = weights.cols() * sizeof(float);
-    if (code.target.size() > 0) {
-      BTC_CUDA(cudaMemcpy2DAsync(target_.array().data(), row_bytes, weights.data(),
-                                 weights.stride() * sizeof(float), row_bytes, weights.rows(),
-                                 cudaMemcpyDeviceToDevice, context.stream()));
-    }
   }
 
   [[nodiscard]] EncodeOutput output(const PanelCode& code) const {
@@ -90,7 +86,9 @@ class DeviceCode {
     residual_.download(code.residual.bytes());
     index_.array().download(code.index.values());
     group_.array().download(code.group.values());
-    target_.array().download(code.target.values());
+    if (!code.target.empty()) {
+      target_.array().download(code.target.values());
+    }
   }
 
  private:

@@ -204,16 +204,17 @@ std::size_t salient_fit_bytes(std::size_t columns) {
   return columns * kTileRows * (sizeof(float) + sizeof(std::uint8_t));
 }
 
-/// Whether `fit_alternating_panel` can have the shared memory that it needs.
-bool fits_shared_memory(const PanelGroups& groups) {
-  return sum_fit_bytes(groups.group.cols()) <= kMostSharedBytes &&
+/// Whether `fit_alternating_panel` does this fit, and can have the shared memory that it needs.
+bool alternates_in_shared_memory(const PanelGroups& groups, const FitParams& params) {
+  return params.rule == FitRule::kArb && params.solver == FitSolver::kIterative &&
+         sum_fit_bytes(groups.group.cols()) <= kMostSharedBytes &&
          salient_fit_bytes(groups.salient.size()) <= kMostSharedBytes;
 }
 
-/// The iterative fit of kArb. @pre fits_shared_memory(groups)
-void fit_alternating_panel(const Context& context, MatrixView<const float> x,
+/// The iterative fit of kArb. @param x [n, k], on the device
+/// @pre alternates_in_shared_memory
+void fit_alternating_panel(const Context& context, const DeviceMatrix<float>& x,
                            const PanelGroups& groups, int iterations, PanelScales& result) {
-  const DeviceMatrix<float> values(context, x);
   const DeviceMatrix<std::uint8_t> group(context, groups.group);
   const DeviceArray<std::uint32_t> salient(context, groups.salient);
   const DeviceScales scales(context, result);
@@ -224,7 +225,7 @@ void fit_alternating_panel(const Context& context, MatrixView<const float> x,
   task.salient_groups = salient_groups_of(groups);
   task.salient_columns = salient.size();
   task.iterations = iterations;
-  task.x = values.view().data();
+  task.x = x.view().data();
   task.group = group.view().data();
   task.salient = salient.data();
   scales.give_to(task);
@@ -252,9 +253,9 @@ PanelFit ArbSession::fit(MatrixView<const float> x, const PanelGroups& groups,
   if (x.rows() == 0 || x.cols() == 0) {
     return result;
   }
-  if (params.rule == FitRule::kArb && params.solver == FitSolver::kIterative &&
-      fits_shared_memory(groups)) {
-    fit_alternating_panel(*context_, x, groups, params.iterations, result.scales);
+  if (alternates_in_shared_memory(groups, params)) {
+    fit_alternating_panel(*context_, DeviceMatrix<float>(*context_, x), groups, params.iterations,
+                          result.scales);
     return result;
   }
   const DeviceArray<float> tiled_x = tiled<float>(*context_, x);
@@ -266,6 +267,19 @@ PanelFit ArbSession::fit(MatrixView<const float> x, const PanelGroups& groups,
                                      params.iterations));
   }
   fit_rows_of(*context_, panel, groups, params, result);
+  return result;
+}
+
+PanelFit ArbSession::fit_weights(Panel panel, const PanelGroups& groups, const FitParams& params) {
+  if (rows() == 0 || panel.width() == 0 || !alternates_in_shared_memory(groups, params)) {
+    return fit(weights(panel).view(), groups, params);
+  }
+  context_->make_current();
+  const MatrixView<const float> shape(nullptr, rows(), panel.width());
+  PanelFit result = empty_fit(shape, groups, false);
+  fit_rows(shape, groups, params, 0, 0, result);  // no row: the checks of the parameters
+  fit_alternating_panel(*context_, packed(*context_, columns(panel)), groups, params.iterations,
+                        result.scales);
   return result;
 }
 

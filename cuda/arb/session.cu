@@ -20,15 +20,7 @@ ArbSession::ArbSession(std::shared_ptr<const Context> context, MatrixView<const 
 
 Matrix<float> ArbSession::weights(Panel panel) const {
   context_->make_current();
-  const MatrixView<const float> from = columns(panel);
-  const DeviceMatrix<float> result(*context_, rows(), panel.width());  // without gaps
-  const std::size_t row_bytes = panel.width() * sizeof(float);
-  if (rows() * row_bytes > 0) {
-    BTC_CUDA(cudaMemcpy2DAsync(result.view().data(), row_bytes, from.data(),
-                               from.stride() * sizeof(float), row_bytes, rows(),
-                               cudaMemcpyDeviceToDevice, context_->stream()));
-  }
-  return result.to_matrix();
+  return packed(*context_, columns(panel)).to_matrix();
 }
 
 }  // namespace btc::cuda

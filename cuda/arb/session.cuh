@@ -24,6 +24,7 @@ class ArbSession final : public btc::ArbSession {
                                    MatrixView<const float> candidates) override;
   PanelFit fit(MatrixView<const float> x, const PanelGroups& groups,
                const FitParams& params) override;
+  PanelFit fit_weights(Panel panel, const PanelGroups& groups, const FitParams& params) override;
   PanelCode encode(Panel panel, const PanelGroups& groups, const PanelScales& scales,
                    const EncodeRule& rule) override;
   PanelScales refit(Panel panel, const PanelGroups& groups, const PanelScales& scales,

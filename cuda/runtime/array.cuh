@@ -126,4 +126,17 @@ class DeviceMatrix {
   std::size_t cols_ = 0;
 };
 
+/// A copy without gaps of a view on the device.
+template <typename T>
+DeviceMatrix<T> packed(const Context& context, MatrixView<const T> view) {
+  DeviceMatrix<T> result(context, view.rows(), view.cols());
+  const std::size_t row_bytes = view.cols() * sizeof(T);
+  if (view.rows() * row_bytes > 0) {
+    BTC_CUDA(cudaMemcpy2DAsync(result.view().data(), row_bytes, view.data(),
+                               view.stride() * sizeof(T), row_bytes, view.rows(),
+                               cudaMemcpyDeviceToDevice, context.stream()));
+  }
+  return result;
+}
+
 }  // namespace btc::cuda

@@ -80,6 +80,7 @@ struct EncodeRule {
   Assignment assignment = Assignment::kWeighted;
   Grouping grouping = Grouping::kGiven;
   MatrixView<const float> group_thresholds;  ///< [n, G-1] ascending, on |w|, for kThresholds
+  bool keep_target = true;                   ///< false: `PanelCode::target` stays empty
 };
 
 /// The state of a greedy split search in one panel.
@@ -108,6 +109,10 @@ class ArbSession {
   /// Scales of every group of `x` [n, k] by the rule. fp32, unrounded; empty masks give zeros.
   virtual PanelFit fit(MatrixView<const float> x, const PanelGroups& groups,
                        const FitParams& params) = 0;
+  /// The same of the panel's current weights.
+  virtual PanelFit fit_weights(Panel panel, const PanelGroups& groups, const FitParams& params) {
+    return fit(weights(panel).view(), groups, params);
+  }
   /// Chooses signs under fixed scales. Does not change the session's weights.
   virtual PanelCode encode(Panel panel, const PanelGroups& groups, const PanelScales& scales,
                            const EncodeRule& rule) = 0;

@@ -104,7 +104,8 @@ struct PanelCode {
   Matrix<std::uint32_t>
       index;  ///< [n, ceil(k / v)], codeword of each sub-vector; empty without codec
   Matrix<std::uint8_t> group;  ///< [n, k], the groups the decisions were taken with
-  Matrix<float> target;        ///< [n, k], the compensated weights the decisions were taken on
+  /// [n, k], the compensated weights the decisions were taken on; empty if nobody asked for them
+  Matrix<float> target;
 };
 
 /// The panel's dequantized weights Q [n, k], by the formula above.

@@ -297,7 +297,7 @@ class Strip {
   }
 
   void store_target(std::size_t j) {
-    for (std::size_t l = 0; l < rows_; ++l) {
+    for (std::size_t l = 0; p_.rule.keep_target && l < rows_; ++l) {
       p_.code.target(first_ + l, j) = w_[j][l];
     }
   }
@@ -427,7 +427,9 @@ PanelCode CpuArbSession::encode(Panel panel, const PanelGroups& groups, const Pa
   code.signs = BitMatrix(w_.rows(), panel.width());
   code.residual = BitMatrix(w_.rows(), groups.salient.size());
   code.group = Matrix<std::uint8_t>(w_.rows(), panel.width());
-  code.target = Matrix<float>(w_.rows(), panel.width());
+  if (rule.keep_target) {
+    code.target = Matrix<float>(w_.rows(), panel.width());
+  }
   if (rule.codewords != nullptr) {
     const auto v = static_cast<std::size_t>(rule.codewords->vector_length());
     BTC_CHECK(rule.chunk == v, "chunk of ", rule.chunk, " columns, codewords of ", v);

@@ -123,7 +123,9 @@ struct RowEncoder {
     for (std::size_t begin = 0; begin < panel.width(); begin += rule.chunk) {
       const std::size_t end = std::min(begin + rule.chunk, panel.width());
       for (std::size_t j = begin; j < end; ++j) {
-        code.target(row, j) = w[j];
+        if (rule.keep_target) {
+          code.target(row, j) = w[j];
+        }
         code.group(row, j) = group_of(j);
       }
       const Pattern pattern = choose(begin, end, code);
@@ -159,7 +161,9 @@ PanelCode ReferenceArbSession::encode(Panel panel, const PanelGroups& groups,
   code.signs = BitMatrix(w_.rows(), panel.width());
   code.residual = BitMatrix(w_.rows(), groups.salient.size());
   code.group = Matrix<std::uint8_t>(w_.rows(), panel.width());
-  code.target = Matrix<float>(w_.rows(), panel.width());
+  if (rule.keep_target) {
+    code.target = Matrix<float>(w_.rows(), panel.width());
+  }
   if (rule.codewords != nullptr) {
     const auto v = static_cast<std::size_t>(rule.codewords->vector_length());
     BTC_CHECK(rule.chunk == v, "chunk of ", rule.chunk, " columns, codewords of ", v);

@@ -184,6 +184,29 @@ TEST_P(ArbSessionTest, FitEqualsTheReference) {
   }
 }
 
+TEST_P(ArbSessionTest, FitOfTheWeightsIsThatOfTheirValues) {
+  open(150, 70, 7);
+  Rng rng(8);
+  const Panel panel{20, 64};
+  session_->compensate({0, 20}, random_matrix(150, 20, rng, kDeviation).view(),
+                       Compensation::kBlock);
+  const Matrix<float> gram = random_matrix(44, 44, rng, kDeviation);
+  const PanelGroups groups = random_groups(150, 44, 3, {2, 3, 40}, rng);
+  for (const FitParams& params :
+       {FitParams{FitRule::kArb, 15}, FitParams{FitRule::kArb, 15, FitSolver::kExact},
+        FitParams{FitRule::kPlain}, FitParams{FitRule::kArbRc, 3},
+        FitParams{FitRule::kArbX, 15, FitSolver::kIterative, gram.view()}}) {
+    const PanelFit fit = session_->fit_weights(panel, groups, params);
+    const PanelFit expected = session_->fit(session_->weights(panel).view(), groups, params);
+    EXPECT_EQ(fit.scales.alpha, expected.scales.alpha);
+    EXPECT_EQ(fit.scales.mu, expected.scales.mu);
+    EXPECT_EQ(fit.scales.salient_alpha, expected.scales.salient_alpha);
+    EXPECT_EQ(fit.scales.salient_mu, expected.scales.salient_mu);
+    EXPECT_EQ(fit.scales.alpha_col, expected.scales.alpha_col);
+    expect_equal(fit.code, expected.code);
+  }
+}
+
 // With so few entries the first plane leaves rounding noise, and the sign of that decides.
 TEST_P(ArbSessionTest, FitOfFewSalientEntriesHasTheBitsOfTheReference) {
   for (std::uint32_t count = 1; count <= 6; ++count) {
@@ -311,6 +334,52 @@ TEST_P(ArbSessionTest, EncodeEqualsTheReferenceBitForBit) {
       rule.codewords = c.codewords ? search.get() : nullptr;
       expect_equal(session_->encode(panel, groups, scales, rule), expected);
     }
+  }
+}
+
+TEST_P(ArbSessionTest, EncodeLeavesOutTargetsThatNobodyWants) {
+  open(40, 30, 31);
+  Rng rng(32);
+  const PanelGroups groups = random_groups(40, 30, 2, {4}, rng);
+  const PanelScales scales = session_->fit(w_.view(), groups, {FitRule::kArb, 3}).scales;
+  EncodeRule rule;
+  rule.chunk = 8;
+  PanelCode expected = session_->encode({0, 30}, groups, scales, rule);
+  EXPECT_EQ(expected.target.rows(), 40U);
+  expected.target = {};
+  rule.keep_target = false;
+  expect_equal(session_->encode({0, 30}, groups, scales, rule), expected);
+}
+
+// The codewords are opened by one thread and read by all at once.
+TEST_P(ArbSessionTest, SessionsAtOnceGiveWhatOneGivesAlone) {
+  open(200, 128, 41);
+  Rng rng(42);
+  std::vector<Pattern> codewords(300);
+  for (Pattern& word : codewords) {
+    word = static_cast<Pattern>(rng.below(1U << 16U));
+  }
+  const PanelGroups groups = random_groups(200, 64, 3, {1, 9}, rng);
+  const auto reference_search = reference_->open_codewords(codewords, 16);
+  const auto run = [&](ArbSession& session, const CodewordSearch& search) {
+    EncodeRule rule;
+    rule.codewords = &search;
+    const PanelScales scales = session.fit_weights({0, 64}, groups, {FitRule::kArb, 15}).scales;
+    const PanelCode code = session.encode({0, 64}, groups, scales, rule);
+    session.compensate({0, 64}, dequantize_panel(scales, groups, code).view(),
+                       Compensation::kExact);
+    return session.encode({64, 128}, groups, scales, rule);
+  };
+  const PanelCode expected = run(*reference_session_, *reference_search);
+  const auto search = backend_->open_codewords(codewords, 16);
+  std::vector<PanelCode> codes(20);
+  backend_->for_each(codes.size(), [&](std::size_t i) {
+    codes[i] = run(*backend_->open_arb(w_.view(), u_.view()), *search);
+  });
+  for (const PanelCode& code : codes) {
+    EXPECT_EQ(code.signs, expected.signs);
+    EXPECT_EQ(code.residual, expected.residual);
+    EXPECT_EQ(code.index, expected.index);
   }
 }
 
