@@ -158,11 +158,16 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
   backend.for_each(kLinearKinds.size(), [&](std::size_t i) {
     const LinearKind kind = kLinearKinds.at(i);
     const HessianFactor& factor = block.factor.at(index_of(input_of(kind)));
+    const KroneckerFactors& factors = online.at(index_of(input_of(kind)));
     QuantizeResult result = named(name_of(kind), [&] {
-      Matrix<float> entered = weights.linear.at(i);
-      enter_transform(online.at(index_of(input_of(kind))), entered.view());
-      return quantize_linear(std::as_const(entered).view(), factor, binarize, codebook, nullptr,
-                             std::nullopt, backend);
+      Matrix<float> entered;  // only where a transform changes the weights
+      MatrixView<const float> weight = weights.linear.at(i).view();
+      if (!factors.identity()) {
+        entered = weights.linear.at(i);
+        enter_transform(factors, entered.view());
+        weight = entered.view();
+      }
+      return quantize_linear(weight, factor, binarize, codebook, nullptr, std::nullopt, backend);
     });
     block.linear[i] = {std::move(result.linear.salient_columns),
                        codebook_histograms(result.linear, binarize, *codebook),

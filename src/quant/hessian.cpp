@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace btc {
 namespace {
@@ -97,18 +98,25 @@ HessianFactor factor_inputs(Matrix<float>& h, const BinarizeParams& binarize,
   return factor;
 }
 
-double undamped_energy(double damped, MatrixView<const float> e, const HessianFactor& factor) {
-  double squares = 0;
-  double dead = 0;
-  for (std::size_t i = 0; i < e.rows(); ++i) {
-    for (const float value : e.row(i)) {
-      squares += static_cast<double>(value) * static_cast<double>(value);
+double undamped_energy(double damped, MatrixView<const float> e, const HessianFactor& factor,
+                       const RowBlocks& rows) {
+  const auto square = [&](std::size_t i, std::size_t j) {
+    return static_cast<double>(e(i, j)) * static_cast<double>(e(i, j));
+  };
+  std::vector<double> undone(e.rows(), 0.0);  // of each row
+  rows(e.rows(), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      double squares = 0;
+      for (std::size_t j = 0; j < e.cols(); ++j) {
+        squares += square(i, j);
+      }
+      undone[i] = factor.lambda * squares;
+      for (const std::uint32_t j : factor.dead_columns) {
+        undone[i] += square(i, j);
+      }
     }
-    for (const std::uint32_t j : factor.dead_columns) {
-      dead += static_cast<double>(e(i, j)) * static_cast<double>(e(i, j));
-    }
-  }
-  return std::max(damped - factor.lambda * squares - dead, 0.0);
+  });
+  return std::max(damped - std::accumulate(undone.begin(), undone.end(), 0.0), 0.0);
 }
 
 double output_energy(MatrixView<const float> e, const HessianFactor& factor) {

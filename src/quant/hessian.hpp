@@ -14,6 +14,7 @@
 #include "backend/backend.hpp"
 #include "common/matrix.hpp"
 #include "quant/params.hpp"
+#include "quant/row_blocks.hpp"
 
 namespace btc {
 
@@ -47,6 +48,7 @@ HessianFactor factor_inputs(Matrix<float>& h, const BinarizeParams& binarize,
 /// @param e [n, m]
 double output_energy(MatrixView<const float> e, const HessianFactor& factor);
 /// The same from |E U^-1|^2, which `ArbSession::energy` computes on the device.
-double undamped_energy(double damped, MatrixView<const float> e, const HessianFactor& factor);
+double undamped_energy(double damped, MatrixView<const float> e, const HessianFactor& factor,
+                       const RowBlocks& rows = {});
 
 }  // namespace btc

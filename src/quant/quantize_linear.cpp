@@ -11,6 +11,7 @@
 #include "common/int8_scales.hpp"
 #include "quant/given.hpp"
 #include "quant/panel_result.hpp"
+#include "quant/row_blocks.hpp"
 #include "quant/row_scales.hpp"
 #include "quant/saliency.hpp"
 #include "quant/sign_sets.hpp"
@@ -29,6 +30,7 @@ struct Settings {
   const std::optional<std::vector<std::uint32_t>>& salient;
   Backend& backend;
 
+  [[nodiscard]] RowBlocks rows() const { return RowBlocks(backend); }
   [[nodiscard]] bool encodes() const {
     return codewords.all != nullptr || !codewords.of_panel.empty();
   }
@@ -42,6 +44,11 @@ struct Settings {
   [[nodiscard]] bool after_loop() const {
     return encodes() && codebook->encode == EncodeMode::kPost;
   }
+  /// Whether salient columns or groups are found by the saliency metric.
+  [[nodiscard]] bool needs_metric() const {
+    const bool search = !salient && binarize.salient != SalientRule::kNone;
+    return search || !groups_by_magnitude(binarize);
+  }
   /// S of the panel's inputs, or nothing.
   [[nodiscard]] MatrixView<const float> gram(Panel panel) const {
     return factor.gram.empty() ? MatrixView<const float>()
@@ -53,6 +60,8 @@ struct Settings {
     }
   }
   [[nodiscard]] bool refit() const { return encodes() && codebook->refit; }
+  /// Whether the weights that signs were decided on are read once all panels are done.
+  [[nodiscard]] bool keeps_targets() const { return after_loop() || (refit() && whole_row()); }
 };
 
 /// The codewords of one panel, or with layout masked of one set of one.
@@ -81,27 +90,31 @@ struct RowPlan {
   RowScales scales;                 // fp16 values
 };
 
+void check_finite(MatrixView<const float> weight, std::size_t i) {
+  const auto row = weight.row(i);
+  const auto bad =
+      std::find_if_not(row.begin(), row.end(), [](float w) { return std::isfinite(w); });
+  BTC_REQUIRE(NumericError, bad == row.end(), "weight (", i, ", ", bad - row.begin(), ") is ", *bad,
+              ", expected a finite number");
+}
+
 /// @param keep_dead columns that no input reaches keep their weights (their signs are given)
 Matrix<float> checked_copy(MatrixView<const float> weight, const HessianFactor& factor,
-                           bool keep_dead) {
+                           bool keep_dead, const RowBlocks& rows) {
   BTC_CHECK(weight.cols() == factor.u.cols(), "W has ", weight.cols(), " columns, U ",
             factor.u.cols());
   BTC_REQUIRE(InputError, weight.rows() > 0 && weight.cols() > 0, "weight is [", weight.rows(),
               ", ", weight.cols(), "], expected at least one row and column");
   Matrix<float> w(weight.rows(), weight.cols());
-  for (std::size_t i = 0; i < w.rows(); ++i) {
-    for (std::size_t j = 0; j < w.cols(); ++j) {
-      BTC_REQUIRE(NumericError, std::isfinite(weight(i, j)), "weight (", i, ", ", j, ") is ",
-                  weight(i, j), ", expected a finite number");
-      w(i, j) = weight(i, j);
+  rows(w.rows(), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      check_finite(weight, i);
+      std::copy(weight.row(i).begin(), weight.row(i).end(), w.row(i).begin());
+      for (std::size_t d = 0; !keep_dead && d < factor.dead_columns.size(); ++d) {
+        w(i, factor.dead_columns[d]) = 0;
+      }
     }
-    if (keep_dead) {
-      continue;
-    }
-    for (const std::uint32_t j : factor.dead_columns) {
-      w(i, j) = 0;
-    }
-  }
+  });
   return w;
 }
 
@@ -139,7 +152,10 @@ std::vector<std::uint32_t> salient_of(ArbSession& session, Panel panel, const Ma
 /// Salient columns of a panel, and its groups where they are found by the metric.
 PanelGroups metric_groups(ArbSession& session, Panel panel, const Matrix<float>& w,
                           const Settings& settings) {
-  const Matrix<float> metric = saliency_metric(w.view(), panel, settings.factor.u.view());
+  const Matrix<float> metric =
+      settings.needs_metric()
+          ? saliency_metric(w.view(), panel, settings.factor.u.view(), settings.rows())
+          : Matrix<float>();
   PanelGroups groups = ungrouped(w.rows(), w.cols(), salient_of(session, panel, metric, settings));
   groups.count = static_cast<std::size_t>(settings.binarize.split_points) + 1;
   if (!groups_by_magnitude(settings.binarize)) {
@@ -209,8 +225,9 @@ RowPlan plan_rows(ArbSession& session, const Matrix<float>& w, const std::vector
     }
   }
   if (groups_by_magnitude(settings.binarize)) {
-    plan.thresholds = magnitude_thresholds(w.view(), group.view(), settings.binarize);
-    group_by_thresholds(w.view(), plan.thresholds.view(), group.view());
+    plan.thresholds =
+        magnitude_thresholds(w.view(), group.view(), settings.binarize, settings.rows());
+    group_by_thresholds(w.view(), plan.thresholds.view(), group.view(), settings.rows());
   }
   const std::vector<float> h = importance(settings.factor);
   const RowProblem problem{w.view(), group.view(), plan.groups.front().count, h};
@@ -265,6 +282,7 @@ EncodeRule loop_rule(const Settings& settings, const Matrix<float>& thresholds,
   rule.assignment = settings.codebook ? settings.codebook->assignment : Assignment::kWeighted;
   rule.grouping = grouping_of(settings.binarize);
   rule.group_thresholds = thresholds.view();
+  rule.keep_target = settings.keeps_targets();
   return rule;
 }
 
@@ -279,11 +297,13 @@ void fit_panel(ArbSession& session, const Settings& settings, PanelResult& resul
   const Matrix<float> w = session.weights(result.panel);
   result.groups = metric_groups(session, result.panel, w, settings);
   if (groups_by_magnitude(binarize)) {
-    result.thresholds = magnitude_thresholds(w.view(), result.groups.group.view(), binarize);
-    group_by_thresholds(w.view(), result.thresholds.view(), result.groups.group.view());
+    result.thresholds =
+        magnitude_thresholds(w.view(), result.groups.group.view(), binarize, settings.rows());
+    group_by_thresholds(w.view(), result.thresholds.view(), result.groups.group.view(),
+                        settings.rows());
   }
-  PanelFit fit = session.fit(
-      w.view(), result.groups,
+  PanelFit fit = session.fit_weights(
+      result.panel, result.groups,
       {binarize.method, binarize.iterations, binarize.solver, settings.gram(result.panel)});
   result.scales = std::move(fit.scales);
   result.code = std::move(fit.code);
@@ -349,6 +369,7 @@ void encode_after_loop(std::vector<PanelResult>& panels, const Matrix<float>& ta
   rule.chunk = settings.chunk();
   rule.compensation = Compensation::kNone;
   rule.assignment = settings.codebook->assignment;
+  rule.keep_target = false;
   for (std::size_t number = 0; number < panels.size(); ++number) {
     PanelResult& result = panels[number];
     const PanelCodewords codewords(settings, number);
@@ -393,16 +414,25 @@ void keep_ratio(const RowScales& scales, QuantizedLinear& linear) {
   linear.alpha = std::move(first);
 }
 
-std::vector<double> group_shares(const std::vector<PanelResult>& panels) {
-  std::array<std::uint64_t, 256> count{};
-  for (const PanelResult& result : panels) {
-    for (const std::uint8_t g : result.code.group.values()) {
-      ++count[g];
-    }
+using GroupCounts = std::array<std::uint64_t, 256>;
+
+GroupCounts count_groups(const Matrix<std::uint8_t>& groups) {
+  GroupCounts count{};
+  for (const std::uint8_t g : groups.values()) {
+    ++count[g];
   }
-  std::vector<double> share(panels.front().groups.count);
-  for (std::size_t g = 0; g < share.size(); ++g) {
-    share[g] = static_cast<double>(count.at(g));
+  return count;
+}
+
+std::vector<double> group_shares(const std::vector<PanelResult>& panels, const RowBlocks& blocks) {
+  std::vector<GroupCounts> counts(panels.size());
+  blocks.each(panels.size(),
+              [&](std::size_t p) { counts[p] = count_groups(panels[p].code.group); });
+  std::vector<double> share(panels.front().groups.count, 0.0);
+  for (const GroupCounts& count : counts) {
+    for (std::size_t g = 0; g < share.size(); ++g) {
+      share[g] += static_cast<double>(count.at(g));
+    }
   }
   const double total = std::accumulate(share.begin(), share.end(), 0.0);
   for (double& value : share) {
@@ -411,39 +441,27 @@ std::vector<double> group_shares(const std::vector<PanelResult>& panels) {
   return share;
 }
 
-/// Calls body(begin, end) for blocks of rows, on the backend's threads.
-void for_row_blocks(const Backend& backend, std::size_t rows,
-                    const std::function<void(std::size_t, std::size_t)>& body) {
-  constexpr std::size_t kBlock = 512;
-  backend.for_each(ceil_div(rows, kBlock),
-                   [&](std::size_t b) { body(b * kBlock, std::min((b + 1) * kBlock, rows)); });
-}
-
-Matrix<float> dequantized(const PanelResult& panel, const Backend& backend) {
+Matrix<float> dequantized(const PanelResult& panel, const RowBlocks& rows) {
   Matrix<float> q(panel.code.signs.rows(), panel.code.signs.cols());
-  for_row_blocks(backend, q.rows(), [&](std::size_t begin, std::size_t end) {
+  rows(q.rows(), [&](std::size_t begin, std::size_t end) {
     dequantize_rows(panel.scales, panel.groups, panel.code, begin, end, q.view());
-  });
-  return q;
-}
-
-Matrix<float> dequantized(const QuantizedLinear& linear, const Backend& backend) {
-  Matrix<float> q(linear.rows, linear.cols);
-  for_row_blocks(backend, q.rows(), [&](std::size_t begin, std::size_t end) {
-    dequantize_rows(linear, begin, end, q.view());
   });
   return q;
 }
 
 /// @param q [n, m], used up
 double relative_error(const ArbSession& session, const Matrix<float>& w, Matrix<float> q,
-                      const HessianFactor& factor) {
+                      const Settings& settings) {
   Matrix<float>& error = q;
-  for (std::size_t e = 0; e < error.size(); ++e) {
-    error.values()[e] = w.values()[e] - error.values()[e];
-  }
-  const double energy = undamped_energy(session.energy(w.view()), w.view(), factor);
-  const double lost = undamped_energy(session.energy(error.view()), error.view(), factor);
+  settings.rows()(q.rows(), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t e = begin * q.cols(); e < end * q.cols(); ++e) {
+      error.values()[e] = w.values()[e] - error.values()[e];
+    }
+  });
+  const double energy =
+      undamped_energy(session.energy(w.view()), w.view(), settings.factor, settings.rows());
+  const double lost =
+      undamped_energy(session.energy(error.view()), error.view(), settings.factor, settings.rows());
   return energy > 0 ? lost / energy : 0;
 }
 
@@ -463,9 +481,12 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
   std::vector<PanelResult> results;
   for (std::size_t p = 0; p < panels.size(); ++p) {
     results.push_back(binarize_panel(session, panels[p], p, plan ? &*plan : nullptr, settings));
-    const PanelResult& panel = results.back();
-    const Matrix<float> q = dequantized(panel, settings.backend);
+    PanelResult& panel = results.back();
+    const Matrix<float> q = dequantized(panel, settings.rows());
     session.compensate(panels[p], q.view(), settings.binarize.compensation);
+    if (!settings.keeps_targets()) {
+      panel.code.target = {};
+    }
   }
   if (settings.after_loop() || (settings.refit() && plan)) {
     const Matrix<float> targets = assemble_targets(results, w.rows(), w.cols());
@@ -486,8 +507,8 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
     return assemble(results, w.rows(), w.cols(), length, settings.whole_row());
   };
   if (settings.binarize.rounding == ScaleRounding::kEnd) {
-    result.fitted = dequantized(assembled(), settings.backend);
-    result.fitted_error = relative_error(session, w, result.fitted, settings.factor);
+    result.fitted = dequantize(assembled(), settings.rows());
+    result.fitted_error = relative_error(session, w, result.fitted, settings);
     for (PanelResult& panel : results) {
       round_scales(panel.panel, panel.scales);
     }
@@ -497,7 +518,7 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
     keep_ratio(plan->scales, result.linear);
     result.linear.int8_scales = settings.binarize.scales == ScaleLayout::kRowRatioI8;
   }
-  result.group_share = group_shares(results);
+  result.group_share = group_shares(results, settings.rows());
 }
 
 void check_codewords(const LinearCodewords& codewords,
@@ -525,7 +546,7 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
   check_params(binarize, codebook);
   check_codewords(codewords, codebook, weight.cols(), binarize);
   const Settings settings{factor, binarize, codebook, codewords, salient, backend};
-  const Matrix<float> w = checked_copy(weight, factor, settings.given());
+  const Matrix<float> w = checked_copy(weight, factor, settings.given(), settings.rows());
   Matrix<float> without_means;
   std::optional<GivenScales> given;
   if (settings.given()) {
@@ -545,7 +566,8 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
   if (given) {
     result.linear.mu_col = given->mu_col;
   }
-  result.relative_error = relative_error(*session, w, dequantized(result.linear, backend), factor);
+  result.relative_error =
+      relative_error(*session, w, dequantize(result.linear, settings.rows()), settings);
   return result;
 }
 

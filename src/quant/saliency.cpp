@@ -31,14 +31,21 @@ std::size_t best_count(const std::vector<double>& scores) {
 
 }  // namespace
 
-Matrix<float> saliency_metric(MatrixView<const float> w, Panel panel, MatrixView<const float> u) {
-  Matrix<float> metric(w.rows(), w.cols());
-  for (std::size_t i = 0; i < w.rows(); ++i) {
-    for (std::size_t j = 0; j < w.cols(); ++j) {
-      const float diagonal = u(panel.begin + j, panel.begin + j);
-      metric(i, j) = (w(i, j) * w(i, j)) / (diagonal * diagonal);
-    }
+Matrix<float> saliency_metric(MatrixView<const float> w, Panel panel, MatrixView<const float> u,
+                              const RowBlocks& rows) {
+  std::vector<float> squares(w.cols());
+  for (std::size_t j = 0; j < w.cols(); ++j) {
+    const float diagonal = u(panel.begin + j, panel.begin + j);
+    squares[j] = diagonal * diagonal;
   }
+  Matrix<float> metric(w.rows(), w.cols());
+  rows(w.rows(), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      for (std::size_t j = 0; j < w.cols(); ++j) {
+        metric(i, j) = (w(i, j) * w(i, j)) / squares[j];
+      }
+    }
+  });
   return metric;
 }
 

@@ -6,12 +6,14 @@
 
 #include "backend/backend.hpp"
 #include "quant/params.hpp"
+#include "quant/row_blocks.hpp"
 
 namespace btc {
 
 /// S_ij = w_ij^2 / U_jj^2 in fp32, of the current weights `w` [n, k] of a panel.
 /// @param u [m, m], the whole factor
-Matrix<float> saliency_metric(MatrixView<const float> w, Panel panel, MatrixView<const float> u);
+Matrix<float> saliency_metric(MatrixView<const float> w, Panel panel, MatrixView<const float> u,
+                              const RowBlocks& rows = {});
 
 /// Salient columns of a panel, ascending, relative to it.
 /// `search`: columns are ranked by their sum of `metric` (ties: the left one first); of the first

@@ -262,39 +262,63 @@ void split_by_ratio(ArbSession& session, Panel panel, const Matrix<float>& metri
   }
 }
 
-/// |w| / rms of every non-salient entry, row after row.
-std::vector<float> relative_magnitudes(MatrixView<const float> w,
-                                       MatrixView<const std::uint8_t> groups,
-                                       std::vector<float>& rms) {
-  std::vector<float> values;
-  values.reserve(w.rows() * w.cols());
-  for (std::size_t i = 0; i < w.rows(); ++i) {
-    double sum = 0;
-    const std::size_t first = values.size();
-    for (std::size_t j = 0; j < w.cols(); ++j) {
-      if (!is_salient(groups(i, j))) {
-        values.push_back(std::fabs(w(i, j)));
-        sum += static_cast<double>(w(i, j)) * static_cast<double>(w(i, j));
-      }
-    }
-    const std::size_t count = values.size() - first;
-    rms[i] = count == 0 ? 0.0F : static_cast<float>(std::sqrt(sum / static_cast<double>(count)));
-    for (std::size_t e = first; e < values.size(); ++e) {
-      values[e] = rms[i] > 0 ? values[e] / rms[i] : 0.0F;
+std::size_t count_plain(std::span<const std::uint8_t> groups) {
+  return groups.size() -
+         static_cast<std::size_t>(std::count_if(groups.begin(), groups.end(), is_salient));
+}
+
+/// |w| / rms of the non-salient entries of a row. @param values as many as there are
+/// @return rms
+float relative_row(std::span<const float> w, std::span<const std::uint8_t> groups,
+                   std::span<float> values) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (std::size_t j = 0; j < w.size(); ++j) {
+    if (!is_salient(groups[j])) {
+      BTC_CHECK(count < values.size(), "a row has more than ", count, " plain entries");
+      values[count++] = std::fabs(w[j]);
+      sum += static_cast<double>(w[j]) * static_cast<double>(w[j]);
     }
   }
+  BTC_CHECK(count == values.size(), "a row has ", count, " plain entries of ", values.size());
+  const float rms =
+      count == 0 ? 0.0F : static_cast<float>(std::sqrt(sum / static_cast<double>(count)));
+  for (float& value : values) {
+    value = rms > 0 ? value / rms : 0.0F;
+  }
+  return rms;
+}
+
+/// |w| / rms of every non-salient entry, row after row; each row has the same number of them.
+std::vector<float> relative_magnitudes(MatrixView<const float> w,
+                                       MatrixView<const std::uint8_t> groups, const RowBlocks& rows,
+                                       std::vector<float>& rms) {
+  const std::size_t count = w.rows() == 0 ? 0 : count_plain(groups.row(0));
+  std::vector<float> values(w.rows() * count);
+  rows(w.rows(), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      rms[i] = relative_row(w.row(i), groups.row(i), std::span(values).subspan(i * count, count));
+    }
+  });
   return values;
 }
 
 /// Sums of a histogram over relative magnitudes; the last bin is open.
+///
+/// Floats that share a bin share their exponent or nearly so: doubles add them without rounding,
+/// and the parts of a sum may come in any order. The lowest bin holds all smaller exponents; its
+/// values are added one by one.
 class MagnitudeHistogram {
  public:
-  explicit MagnitudeHistogram(std::span<const float> values)
+  MagnitudeHistogram(std::span<const float> values, const RowBlocks& blocks)
       : count_(kBins + 1, 0.0), sum_(kBins + 1, 0.0) {
-    for (const float value : values) {
-      const auto bin = static_cast<std::size_t>(std::min(value * kPerUnit, kLastBin)) + 1;
-      count_[bin] += 1;
-      sum_[bin] += static_cast<double>(value);
+    const std::size_t size = std::max(kLeast, ceil_div(values.size(), kMostParts));
+    std::vector<Part> parts(ceil_div(values.size(), size));
+    blocks.each(parts.size(), [&](std::size_t p) {
+      parts[p].add(values.subspan(p * size, std::min(size, values.size() - p * size)));
+    });
+    for (const Part& part : parts) {
+      add(part);
     }
     for (std::size_t b = 0; b < kBins; ++b) {
       count_[b + 1] += count_[b];
@@ -319,6 +343,38 @@ class MagnitudeHistogram {
   static constexpr float kPerUnit = 512.0F;
   static constexpr float kLastBin = kBins - 1;
   static constexpr double kRange = kBins / static_cast<double>(kPerUnit);
+  static constexpr std::size_t kLeast = std::size_t{1} << 16U;  // values of a part
+  static constexpr std::size_t kMostParts = 64;
+
+  /// Sums of some of the values, without those of the lowest bin.
+  struct Part {
+    std::vector<double> count;
+    std::vector<double> sum;
+    std::vector<float> lowest;
+
+    void add(std::span<const float> values) {
+      count.assign(kBins, 0.0);
+      sum.assign(kBins, 0.0);
+      for (const float value : values) {
+        const auto bin = static_cast<std::size_t>(std::min(value * kPerUnit, kLastBin));
+        count[bin] += 1;
+        sum[bin] += static_cast<double>(value);
+        if (bin == 0) {
+          lowest.push_back(value);
+        }
+      }
+    }
+  };
+
+  void add(const Part& part) {
+    for (std::size_t b = 0; b < kBins; ++b) {
+      count_[b + 1] += part.count[b];
+      sum_[b + 1] += b == 0 ? 0.0 : part.sum[b];
+    }
+    for (const float value : part.lowest) {
+      sum_[1] += static_cast<double>(value);
+    }
+  }
   [[nodiscard]] static std::size_t edge(double threshold) {
     return static_cast<std::size_t>(std::lround(
         std::min(threshold * static_cast<double>(kPerUnit), static_cast<double>(kBins))));
@@ -328,9 +384,10 @@ class MagnitudeHistogram {
 };
 
 /// Lloyd-Max: each threshold lies in the middle of the means beside it.
-std::vector<float> lloyd_max_thresholds(std::span<const float> values, std::size_t splits) {
+std::vector<float> lloyd_max_thresholds(std::span<const float> values, std::size_t splits,
+                                        const RowBlocks& blocks) {
   constexpr int kSweeps = 100;
-  const MagnitudeHistogram histogram(values);
+  const MagnitudeHistogram histogram(values, blocks);
   std::vector<double> edges(splits + 2, 0.0);
   edges.back() = std::numeric_limits<double>::infinity();
   for (std::size_t s = 1; s <= splits; ++s) {
@@ -394,16 +451,16 @@ bool groups_by_magnitude(const BinarizeParams& params) {
 }
 
 Matrix<float> magnitude_thresholds(MatrixView<const float> w, MatrixView<const std::uint8_t> groups,
-                                   const BinarizeParams& params) {
+                                   const BinarizeParams& params, const RowBlocks& rows) {
   const auto splits = static_cast<std::size_t>(params.split_points);
   std::vector<float> rms(w.rows());
-  const std::vector<float> values = relative_magnitudes(w, groups, rms);
+  const std::vector<float> values = relative_magnitudes(w, groups, rows, rms);
   Matrix<float> thresholds(w.rows(), splits);
   if (values.empty()) {
     return thresholds;
   }
   const std::vector<float> factors = params.split_rule == SplitRule::kMagnitude
-                                         ? lloyd_max_thresholds(values, splits)
+                                         ? lloyd_max_thresholds(values, splits, rows)
                                          : fraction_thresholds(values, params.group_fractions);
   for (std::size_t i = 0; i < w.rows(); ++i) {
     for (std::size_t s = 0; s < splits; ++s) {
@@ -435,17 +492,22 @@ void restore_shares(MatrixView<const float> w, MatrixView<const std::uint8_t> gr
 }
 
 void group_by_thresholds(MatrixView<const float> w, MatrixView<const float> thresholds,
-                         MatrixView<std::uint8_t> groups) {
-  for (std::size_t i = 0; i < w.rows(); ++i) {
+                         MatrixView<std::uint8_t> groups, const RowBlocks& rows) {
+  const auto group_row = [&](std::size_t i) {
+    const auto limits = thresholds.row(i);
     for (std::size_t j = 0; j < w.cols(); ++j) {
-      if (is_salient(groups(i, j))) {
-        continue;
+      std::uint8_t group = 0;
+      for (const float limit : limits) {
+        group = static_cast<std::uint8_t>(group + (limit <= std::fabs(w(i, j)) ? 1 : 0));
       }
-      const auto limits = thresholds.row(i);
-      groups(i, j) = static_cast<std::uint8_t>(std::count_if(
-          limits.begin(), limits.end(), [&](float t) { return t <= std::fabs(w(i, j)); }));
+      groups(i, j) = is_salient(groups(i, j)) ? groups(i, j) : group;
     }
-  }
+  };
+  rows(w.rows(), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      group_row(i);
+    }
+  });
 }
 
 }  // namespace btc

@@ -3,6 +3,7 @@
 
 #include "backend/backend.hpp"
 #include "quant/params.hpp"
+#include "quant/row_blocks.hpp"
 
 namespace btc {
 
@@ -26,9 +27,9 @@ void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metr
 /// common factors t and the root mean square of each row over its non-salient entries.
 /// `magnitude`: Lloyd-Max levels of |w| / rms. `fraction`: the given shares of the entries lie
 /// above. @see paper_map.md
-/// @param w [n, k]; @param groups [n, k], read only for its salient entries
+/// @param w [n, k]; @param groups [n, k], read only for its salient entries, as many in each row
 Matrix<float> magnitude_thresholds(MatrixView<const float> w, MatrixView<const std::uint8_t> groups,
-                                   const BinarizeParams& params);
+                                   const BinarizeParams& params, const RowBlocks& rows = {});
 
 /// `fraction`, where the weights have changed since their thresholds were set: multiplies each
 /// column of `thresholds` [n, s] by the factor that leaves the given shares of the entries of `w`
@@ -42,6 +43,6 @@ bool groups_by_magnitude(const BinarizeParams& params);
 
 /// Sets the group of every non-salient entry: the number of its row's thresholds <= |w|.
 void group_by_thresholds(MatrixView<const float> w, MatrixView<const float> thresholds,
-                         MatrixView<std::uint8_t> groups);
+                         MatrixView<std::uint8_t> groups, const RowBlocks& rows = {});
 
 }  // namespace btc

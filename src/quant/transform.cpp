@@ -204,7 +204,7 @@ void unfold_gradient(const KroneckerFactors& factors, MatrixView<float> gradient
 }
 
 void transform_hessian(const KroneckerFactors& factors, Matrix<float>& hessian) {
-  if (factors.p1.empty() && factors.p2.empty()) {
+  if (factors.identity()) {
     return;
   }
   const Matrix<double> p1 = widen(factors.p1);

@@ -19,6 +19,7 @@ namespace btc {
 struct KroneckerFactors {
   Matrix<float> p1;  ///< [a, a], or empty: identity
   Matrix<float> p2;  ///< [b, b], or empty: identity
+  [[nodiscard]] bool identity() const { return p1.empty() && p2.empty(); }
   bool operator==(const KroneckerFactors&) const = default;
 };
 
