@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "backend/backend.hpp"
 #include "backend/cpu/workers.hpp"
@@ -9,10 +12,39 @@
 namespace btc {
 namespace {
 
+/// Most ARB sessions whose work overlaps on the device. The Linears of a block are seven.
+constexpr int kMostContexts = 8;
+
+/// Contexts of one device, made when they are first wanted.
+class Contexts {
+ public:
+  Contexts(int device, int count) : device_(device), all_(static_cast<std::size_t>(count)) {}
+
+  /// The next one in turn.
+  std::shared_ptr<const cuda::Context> next() {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<const cuda::Context>& context = all_[turn_++ % all_.size()];
+    if (context == nullptr) {
+      context = std::make_shared<const cuda::Context>(device_);
+    }
+    return context;
+  }
+
+ private:
+  int device_;
+  std::mutex mutex_;
+  std::size_t turn_ = 0;
+  std::vector<std::shared_ptr<const cuda::Context>> all_;
+};
+
+/// Codebooks and factors share one stream. Sessions of Linears, which are quantized at once, have
+/// streams of their own: while one thread waits for its panel, the panels of others are at work.
 class CudaBackend final : public Backend {
  public:
   CudaBackend(int device, int threads)
-      : context_(std::make_shared<const cuda::Context>(device)), workers_(threads) {}
+      : context_(std::make_shared<const cuda::Context>(device)),
+        arb_contexts_(device, std::clamp(threads, 1, kMostContexts)),
+        workers_(threads) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "cuda"; }
   void for_each(std::size_t count, const std::function<void(std::size_t)>& body) const override {
     workers_.for_blocks(count, 1, [&](std::size_t begin, std::size_t) { body(begin); });
@@ -29,7 +61,7 @@ class CudaBackend final : public Backend {
   }
   std::unique_ptr<ArbSession> open_arb(MatrixView<const float> w,
                                        MatrixView<const float> u) override {
-    return cuda::make_arb(context_, w, u);
+    return cuda::make_arb(arb_contexts_.next(), w, u);
   }
   Matrix<float> factor(MatrixView<const float> h) override { return cuda::factor(*context_, h); }
   [[nodiscard]] std::shared_ptr<void> range(std::string_view name) override {
@@ -38,6 +70,7 @@ class CudaBackend final : public Backend {
 
  private:
   std::shared_ptr<const cuda::Context> context_;
+  Contexts arb_contexts_;
   Workers workers_;
 };
 

@@ -43,6 +43,7 @@ CodewordSearch::CodewordSearch(std::shared_ptr<const Context> context,
       device_codewords_(*context_, codewords),
       labels_(*context_, std::size_t{1} << vector_length) {
   nearest_labels(*context_, device_codewords(), vector_length, labels_);
+  context_->wait();  // sessions on other streams read both
 }
 
 void CodewordSearch::nearest(std::span<const Pattern> patterns,

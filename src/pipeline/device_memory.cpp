@@ -19,6 +19,8 @@ constexpr std::uint64_t kPanelEntry = 64;
 constexpr std::uint64_t kPattern = 32;
 /// Context of the driver, code, workspaces of cuBLAS and cuSOLVER.
 constexpr std::uint64_t kLibraries = 600'000'000;
+/// Handles and workspace of each Linear that is quantized at once.
+constexpr std::uint64_t kLinearLibraries = 64'000'000;
 
 /// Of all patterns of v signs.
 std::uint64_t pattern_memory(const std::optional<CodebookParams>& codebook) {
@@ -52,7 +54,8 @@ std::uint64_t device_memory_of_rank(const PipelineConfig& config, const ModelCon
   std::sort(linears.begin(), linears.end(), std::greater<>());
   linears.resize(std::min(linears.size(), narrow<std::size_t>(config.compute.threads_per_rank)));
   const std::uint64_t at_once = std::accumulate(linears.begin(), linears.end(), std::uint64_t{0});
-  return std::max(factor, at_once) + pattern_memory(config.codebook) + kLibraries;
+  return std::max(factor, at_once) + pattern_memory(config.codebook) + kLibraries +
+         linears.size() * kLinearLibraries;
 }
 
 }  // namespace btc
