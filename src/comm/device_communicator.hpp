@@ -27,8 +27,8 @@ class DeviceCommunicator {
   virtual void receive(int from, void* data, std::size_t bytes) = 0;
   /// Sums in place over all ranks. Integers only: the sum does not depend on the rank count.
   /// Collective.
-  /// @param values in memory of the host, as many on all ranks: only where the devices have links
-  ///        of their own do they go by way of them
+  /// @param values in memory of the host, as many on all ranks. NCCL takes them by way of the
+  ///        devices; MPI as they are
   virtual void all_reduce_sum(std::span<std::uint64_t> values) = 0;
 };
 
