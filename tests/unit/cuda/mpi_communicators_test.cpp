@@ -81,7 +81,8 @@ TEST(StagedCommunicator, MessagesPassInPartsAndSumsAsTheyAre) {
     stream_through(device, world, count);
     check_sum(device, world, count);
   }
-  constexpr std::size_t kSent = std::accumulate(std::begin(kCounts), std::end(kCounts), 0U);
+  constexpr std::size_t kSent =
+      std::accumulate(std::begin(kCounts), std::end(kCounts), std::size_t{0});
   EXPECT_EQ(copied, neighbours(world) * kSent * sizeof(float));
   EXPECT_EQ(device.description(), "MPI through pinned host memory: a test");
 }
