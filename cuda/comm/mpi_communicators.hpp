@@ -14,7 +14,7 @@
 namespace btc::cuda {
 
 /// Every message travels in parts of the host buffer's size. @tparam Copier has a host buffer:
-///   std::span<std::byte> buffer()  not empty, aligned for 64-bit words, as long on every rank
+///   std::span<std::byte> buffer()  not empty, as long on every rank
 ///   to_host(const std::byte* device, std::size_t bytes)  to the front of the buffer, complete
 ///   to_device(std::byte* device, std::size_t bytes)      from the front of the buffer, complete
 template <class Copier>
@@ -23,7 +23,7 @@ class StagedCommunicator final : public DeviceCommunicator {
   /// @param comm with a message space of its own
   StagedCommunicator(Communicator comm, Copier copier, std::string why)
       : comm_(std::move(comm)), copier_(std::move(copier)), why_(std::move(why)) {
-    BTC_CHECK(copier_.buffer().size() >= sizeof(std::uint64_t), "a buffer that holds no word");
+    BTC_CHECK(!copier_.buffer().empty(), "no host buffer");
   }
   [[nodiscard]] std::string description() const override {
     return "MPI through pinned host memory: " + why_;
@@ -43,17 +43,7 @@ class StagedCommunicator final : public DeviceCommunicator {
       copier_.to_device(to + first, count);
     });
   }
-  void all_reduce_sum(std::uint64_t* values, std::size_t count) override {
-    constexpr std::size_t kWord = sizeof(std::uint64_t);
-    auto* const words = reinterpret_cast<std::uint64_t*>(copier_.buffer().data());
-    const std::size_t limit = copier_.buffer().size() / kWord;
-    for_each_part(count, limit, [&](std::size_t first, std::size_t part) {
-      auto* const device = reinterpret_cast<std::byte*>(values + first);
-      copier_.to_host(device, part * kWord);
-      comm_.all_reduce_sum({words, part});
-      copier_.to_device(device, part * kWord);
-    });
-  }
+  void all_reduce_sum(std::span<std::uint64_t> values) override { comm_.all_reduce_sum(values); }
 
  private:
   static constexpr int kTag = 0;
@@ -89,10 +79,7 @@ class DirectCommunicator final : public DeviceCommunicator {
     make_current_();
     comm_.receive(from, kTag, {static_cast<std::byte*>(data), bytes});
   }
-  void all_reduce_sum(std::uint64_t* values, std::size_t count) override {
-    make_current_();
-    comm_.all_reduce_sum({values, count});
-  }
+  void all_reduce_sum(std::span<std::uint64_t> values) override { comm_.all_reduce_sum(values); }
 
  private:
   static constexpr int kTag = 0;

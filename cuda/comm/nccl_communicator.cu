@@ -1,5 +1,6 @@
 #include <nccl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <exception>
@@ -20,6 +21,32 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kMeetingLimit{120};
 /// Between two looks at the communicator's state.
 constexpr std::chrono::microseconds kPause{20};
+
+/// Most counts that are on the device at once: 32 MiB.
+constexpr std::size_t kSumWords = std::size_t{1} << 22U;
+
+/// Memory of the device for counts, in the order of a stream.
+class DeviceWords {
+ public:
+  DeviceWords(std::size_t count, cudaStream_t stream) : stream_(stream) {
+    if (count > 0) {
+      BTC_CUDA(cudaMallocAsync(reinterpret_cast<void**>(&data_), count * sizeof(std::uint64_t),
+                               stream_));
+    }
+  }
+  ~DeviceWords() {
+    if (data_ != nullptr) {
+      cudaFreeAsync(data_, stream_);
+    }
+  }
+  DeviceWords(const DeviceWords&) = delete;
+  DeviceWords& operator=(const DeviceWords&) = delete;
+  [[nodiscard]] std::uint64_t* data() const { return data_; }
+
+ private:
+  cudaStream_t stream_;
+  std::uint64_t* data_ = nullptr;
+};
 
 std::string unique_id() {
   ncclUniqueId id;
@@ -74,17 +101,28 @@ class NcclCommunicator final : public DeviceCommunicator {
       wait("ncclRecv");
     }
   }
-  void all_reduce_sum(std::uint64_t* values, std::size_t count) override {
+  void all_reduce_sum(std::span<std::uint64_t> values) override {
     begin(std::nullopt);
-    if (count > 0) {
-      settle(ncclAllReduce(values, values, count, ncclUint64, ncclSum, comm_, stream_.get()),
-             "ncclAllReduce");
-      wait("ncclAllReduce");
+    const DeviceWords words(std::min(values.size(), kSumWords), stream_.get());
+    for (std::size_t first = 0; first < values.size(); first += kSumWords) {
+      sum_part(values.subspan(first, std::min(kSumWords, values.size() - first)), words.data());
     }
   }
 
  private:
   NcclCommunicator(int rank, int size, int device) : rank_(rank), size_(size), stream_(device) {}
+
+  /// @param words on the device, at least as many
+  void sum_part(std::span<std::uint64_t> values, std::uint64_t* words) {
+    BTC_CUDA(cudaMemcpyAsync(words, values.data(), values.size_bytes(), cudaMemcpyHostToDevice,
+                             stream_.get()));
+    settle(ncclAllReduce(words, words, values.size(), ncclUint64, ncclSum, comm_, stream_.get()),
+           "ncclAllReduce");
+    wait("ncclAllReduce");  // before a copy that would wait for ever if a peer were lost
+    BTC_CUDA(cudaMemcpyAsync(values.data(), words, values.size_bytes(), cudaMemcpyDeviceToHost,
+                             stream_.get()));
+    BTC_CUDA(cudaStreamSynchronize(stream_.get()));
+  }
 
   void begin(std::optional<int> peer) {
     BTC_REQUIRE(DeviceError, comm_ != nullptr, "NCCL failed before; it takes no further call");

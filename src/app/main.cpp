@@ -11,6 +11,7 @@
 #include "comm/agree.hpp"
 #include "comm/communicator.hpp"
 #include "comm/device_binding.hpp"
+#include "comm/device_communicator.hpp"
 #include "common/allocation.hpp"
 #include "common/error.hpp"
 #include "common/exit_code.hpp"
@@ -61,15 +62,17 @@ TorchPlace choose_torch_place(const ComputeParams& compute, int device) {
 struct Compute {
   std::unique_ptr<Backend> backend;
   TorchPlace place;
+  std::unique_ptr<DeviceCommunicator> between_devices;  ///< null where the run needs none
 };
 
-/// Opens the backend of every rank. The log of rank 0 says which rank has which device.
-Compute open_compute(const ComputeParams& params, const Communicator& comm) {
+/// Opens the backend of every rank. The log of rank 0 says which rank has which device, and what
+/// carries messages between them. Collective.
+void open_compute(const PipelineConfig& config, const Communicator& comm, Compute& compute) {
+  const ComputeParams& params = config.compute;
   const bool on_device = params.backend == BackendKind::kCuda;
   const int local_rank = comm.local_rank();
   const int devices = on_device ? cuda_device_count() : 0;
   int device = 0;
-  Compute compute;
   agree(comm, "compute", [&] {
     configure_torch(params.threads_per_rank);
     device = on_device ? device_of_rank(local_rank, devices) : 0;
@@ -81,7 +84,10 @@ Compute open_compute(const ComputeParams& params, const Communicator& comm) {
       log_info(line);
     }
   }
-  return compute;
+  if (comm.size() > 1 && needs_device_communicator(config, compute.place)) {
+    compute.between_devices = make_device_communicator(comm, device);
+    log_info("between devices: " + compute.between_devices->description());
+  }
 }
 
 /// Rank 0 reads the file first, so that a mistake in it is reported once.
@@ -100,7 +106,7 @@ PipelineConfig read_config(const Arguments& arguments, const Communicator& comm)
   return config;
 }
 
-int run(const Arguments& arguments) {
+int run(const Arguments& arguments, Compute& compute) {
   const Communicator comm = Communicator::world();
   open_log(comm.rank(), {});
   const PipelineConfig config = read_config(arguments, comm);
@@ -113,12 +119,13 @@ int run(const Arguments& arguments) {
     return kExitDone;
   }
   StopRequest stop(config.run.dir / "STOP", arguments.max_hours);
-  const Compute compute = open_compute(config.compute, comm);
+  open_compute(config, comm, compute);
   const std::string warning = affinity_warning(config.compute.threads_per_rank);
   if (!warning.empty()) {
     log_warning(warning);
   }
-  const RunOutcome outcome = run_pipeline(config, comm, *compute.backend, compute.place, stop);
+  const RunOutcome outcome = run_pipeline(config, comm, *compute.backend, compute.place,
+                                          compute.between_devices.get(), stop);
   if (outcome == RunOutcome::kNothingToDo && comm.rank() == 0) {
     log_info(concat("nothing to do: ", config.run.dir.string(), " is finished"));
   }
@@ -127,8 +134,10 @@ int run(const Arguments& arguments) {
 
 int run_under_mpi(const Arguments& arguments) {
   const MpiEnvironment mpi;
+  // The end of a communicator is collective: one rank that fails alone must end all ranks first.
+  Compute compute;
   try {
-    return run(arguments);
+    return run(arguments, compute);
   } catch (const StageFailed& error) {  // thrown on every rank: all leave together
     if (Communicator::world().rank() == 0) {
       log_error(error.what());

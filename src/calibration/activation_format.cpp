@@ -12,7 +12,16 @@
 namespace btc {
 namespace {
 
-/// Copies the upper halves of `values`. @return false if one is not finite or not a bf16 number
+/// Copies finite bf16 numbers as bits. @return false if one is something else
+bool copy_bf16(std::span<const std::uint16_t> values, std::span<std::uint16_t> bits) {
+  constexpr std::uint16_t kExponent = 0x7f80U;
+  unsigned not_finite = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    not_finite |= (values[i] & kExponent) == kExponent ? 1U : 0U;
+    bits[i] = values[i];
+  }
+  return not_finite == 0;
+}
 bool copy_bf16(std::span<const float> values, std::span<std::uint16_t> bits) {
   constexpr std::uint32_t kExponent = 0x7f800000U;
   std::uint32_t lost = 0;
@@ -25,6 +34,9 @@ bool copy_bf16(std::span<const float> values, std::span<std::uint16_t> bits) {
   }
   return lost == 0 && not_finite == 0;
 }
+
+float number(std::uint16_t bits) { return bf16_to_float(bits); }
+float number(float value) { return value; }
 
 }  // namespace
 
@@ -50,29 +62,41 @@ SequencePacker::SequencePacker(const std::filesystem::path& path, const Activati
 
 std::span<const std::uint16_t> SequencePacker::pack(std::size_t sequence,
                                                     MatrixView<const float> hidden) {
+  return pack_rows(sequence, hidden);
+}
+
+std::span<const std::uint16_t> SequencePacker::pack(std::size_t sequence,
+                                                    MatrixView<const std::uint16_t> bits) {
+  return pack_rows(sequence, bits);
+}
+
+template <typename T>
+std::span<const std::uint16_t> SequencePacker::pack_rows(std::size_t sequence,
+                                                         MatrixView<const T> values) {
   BTC_CHECK(sequence < header_.sequences, path_, ": sequence ", sequence, " of ",
             header_.sequences);
   BTC_CHECK(counts_[sequence] == 0, path_, ": sequence ", sequence, " is written twice");
-  BTC_CHECK(hidden.rows() == header_.tokens && hidden.cols() == header_.hidden, path_,
-            ": sequence ", sequence, " is [", hidden.rows(), ", ", hidden.cols(), "], expected [",
+  BTC_CHECK(values.rows() == header_.tokens && values.cols() == header_.hidden, path_,
+            ": sequence ", sequence, " is [", values.rows(), ", ", values.cols(), "], expected [",
             header_.tokens, ", ", header_.hidden, "]");
   const std::span<std::uint16_t> bits(bits_);
   bool ok = true;
   for (std::size_t t = 0; t < header_.tokens; ++t) {
-    ok = copy_bf16(hidden.row(t), bits.subspan(t * header_.hidden, header_.hidden)) && ok;
+    ok = copy_bf16(values.row(t), bits.subspan(t * header_.hidden, header_.hidden)) && ok;
   }
   if (!ok) {
-    refuse(sequence, hidden);
+    refuse(sequence, values);
   }
   checksums_[sequence] = xxh3_64(std::as_bytes(bits));
   counts_[sequence] = 1;
   return bits;
 }
 
-void SequencePacker::refuse(std::size_t sequence, MatrixView<const float> hidden) const {
-  for (std::size_t t = 0; t < hidden.rows(); ++t) {
-    for (std::size_t i = 0; i < hidden.cols(); ++i) {
-      const float value = hidden(t, i);
+template <typename T>
+void SequencePacker::refuse(std::size_t sequence, MatrixView<const T> values) const {
+  for (std::size_t t = 0; t < values.rows(); ++t) {
+    for (std::size_t i = 0; i < values.cols(); ++i) {
+      const float value = number(values(t, i));
       BTC_REQUIRE(NumericError, std::isfinite(value), path_, ": block ", header_.block,
                   ", sequence ", sequence, ", token ", t, ", column ", i, ": ", value,
                   " is not finite");

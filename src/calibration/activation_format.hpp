@@ -41,6 +41,8 @@ class SequencePacker {
   /// @throws NumericError naming the value that is not finite; Error for a second time, another
   ///         shape, a value that is not a bf16 number
   std::span<const std::uint16_t> pack(std::size_t sequence, MatrixView<const float> hidden);
+  /// The same from bf16 bits [T, d].
+  std::span<const std::uint16_t> pack(std::size_t sequence, MatrixView<const std::uint16_t> bits);
   /// XXH3-64 of each sequence, 0 for those not packed here.
   [[nodiscard]] const std::vector<std::uint64_t>& checksums() const { return checksums_; }
   /// 1 for each sequence packed here, else 0.
@@ -51,7 +53,10 @@ class SequencePacker {
   void check_complete() const;
 
  private:
-  [[noreturn]] void refuse(std::size_t sequence, MatrixView<const float> hidden) const;
+  template <typename T>
+  std::span<const std::uint16_t> pack_rows(std::size_t sequence, MatrixView<const T> values);
+  template <typename T>
+  [[noreturn]] void refuse(std::size_t sequence, MatrixView<const T> values) const;
 
   std::string path_;
   ActivationHeader header_;

@@ -78,8 +78,11 @@ ActivationWriter::ActivationWriter(const std::filesystem::path& path,
 ActivationWriter::~ActivationWriter() = default;
 
 void ActivationWriter::write(std::size_t sequence, MatrixView<const float> hidden) {
-  const auto bits = state_->sequences.pack(sequence, hidden);
-  state_->file.write_rows(kHiddenDataset, sequence, 1, bits);
+  state_->file.write_rows(kHiddenDataset, sequence, 1, state_->sequences.pack(sequence, hidden));
+}
+
+void ActivationWriter::write(std::size_t sequence, MatrixView<const std::uint16_t> bits) {
+  state_->file.write_rows(kHiddenDataset, sequence, 1, state_->sequences.pack(sequence, bits));
 }
 
 std::size_t ActivationWriter::commit() {
@@ -127,6 +130,19 @@ OpenedStore open_store(const std::filesystem::path& path) {
            std::move(checksums), std::move(sequences)}};
 }
 
+/// Consumes the next sequence row by row. @param copy_row(bits, row of `to`)
+template <typename T, typename CopyRow>
+void consume_rows(ChunkRing& ring, const ActivationHeader& header, MatrixView<T> to,
+                  const CopyRow& copy_row) {
+  BTC_CHECK(to.rows() == header.tokens && to.cols() == header.hidden, "matrix of [", to.rows(),
+            ", ", to.cols(), "], expected [", header.tokens, ", ", header.hidden, "]");
+  ring.consume([&](std::span<const std::uint16_t> bits) {
+    for (std::size_t t = 0; t < header.tokens; ++t) {
+      copy_row(bits.subspan(t * header.hidden, header.hidden), to.row(t));
+    }
+  });
+}
+
 }  // namespace
 
 ActivationReader::ActivationReader(const std::filesystem::path& path, std::size_t ring)
@@ -167,19 +183,19 @@ Matrix<float> ActivationReader::next() {
 }
 
 void ActivationReader::next(MatrixView<float> hidden) {
-  const ActivationHeader& header = state_->header;
-  BTC_CHECK(hidden.rows() == header.tokens && hidden.cols() == header.hidden, "matrix of [",
-            hidden.rows(), ", ", hidden.cols(), "], expected [", header.tokens, ", ", header.hidden,
-            "]");
-  state_->ring->consume([&](std::span<const std::uint16_t> bits) {
-    for (std::size_t t = 0; t < header.tokens; ++t) {
-      const auto from = bits.subspan(t * header.hidden, header.hidden);
-      const auto to = hidden.row(t);
-      for (std::size_t i = 0; i < to.size(); ++i) {
-        to[i] = bf16_to_float(from[i]);
-      }
-    }
-  });
+  consume_rows(*state_->ring, state_->header, hidden,
+               [](std::span<const std::uint16_t> from, std::span<float> to) {
+                 for (std::size_t i = 0; i < to.size(); ++i) {
+                   to[i] = bf16_to_float(from[i]);
+                 }
+               });
+}
+
+void ActivationReader::next(MatrixView<std::uint16_t> bits) {
+  consume_rows(*state_->ring, state_->header, bits,
+               [](std::span<const std::uint16_t> from, std::span<std::uint16_t> to) {
+                 std::copy(from.begin(), from.end(), to.begin());
+               });
 }
 
 std::string ActivationReader::content_hash() const { return state_->hash; }

@@ -37,6 +37,8 @@ class ActivationWriter {
   /// @param hidden [T, d], bf16 values
   /// @throws NumericError naming block, sequence, token and column of a value that is not finite
   void write(std::size_t sequence, MatrixView<const float> hidden);
+  /// The same from bf16 bits [T, d].
+  void write(std::size_t sequence, MatrixView<const std::uint16_t> bits);
   /// @return size in bytes. @throws Error naming the first sequence that was not written
   std::size_t commit();
   /// What `ActivationReader::content_hash` will say.
@@ -66,6 +68,8 @@ class ActivationReader {
   Matrix<float> next();
   /// The same into memory of the caller [T, d], which saves allocating it anew each time.
   void next(MatrixView<float> hidden);
+  /// The same as bf16 bits.
+  void next(MatrixView<std::uint16_t> bits);
   /// XXH3-64 over the stored per-sequence checksums: stands for the file's content.
   [[nodiscard]] std::string content_hash() const;
 

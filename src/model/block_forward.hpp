@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/matrix.hpp"
+#include "model/hidden_states.hpp"
 #include "model/model_source.hpp"
 #include "model/token_forest.hpp"
 #include "model/torch_place.hpp"
@@ -33,6 +34,8 @@ class BlockForward {
   [[nodiscard]] const TorchPlace& place() const;
   /// Output hidden states [T, hidden] of one sequence from position 0, causal attention.
   [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden) const;
+  /// The same, from and to bf16 at the place of the block: nothing moves between host and device.
+  [[nodiscard]] HiddenStates run(const HiddenStates& hidden) const;
   /// The same for the tokens of a forest [N, hidden]. In the strict arithmetic mode the bits of a
   /// token do not depend on other trees.
   [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden, const TokenForest& forest) const;

@@ -18,6 +18,7 @@
 
 #include "common/error.hpp"
 #include "model/block_forward.hpp"
+#include "model/hidden_tensor.hpp"
 #include "model/torch_place.hpp"
 #include "model/transformer.hpp"
 
@@ -63,6 +64,13 @@ const TorchPlace& BlockForward::place() const { return state_->block.place(); }
 Matrix<float> BlockForward::run(MatrixView<const float> hidden) const {
   const c10::InferenceMode inference;
   return to_matrix(state_->block.forward(tensor_at(place(), hidden), state_->rotary));
+}
+
+HiddenStates BlockForward::run(const HiddenStates& hidden) const {
+  BTC_CHECK(hidden.place() == place(), "hidden states on ", describe(hidden.place()),
+            " for a block on ", describe(place()));
+  const c10::InferenceMode inference;
+  return rounded(state_->block.forward(values_of(hidden), state_->rotary), place());
 }
 
 Matrix<float> BlockForward::run(MatrixView<const float> hidden, const TokenForest& forest) const {

@@ -8,10 +8,12 @@
 namespace btc {
 
 /// The CPU, or one CUDA device of this process. A value that is handed down to whatever runs a
-/// block; hidden states, weights and results stay host matrices on both sides.
+/// block; weights and results stay host matrices on both sides, hidden states too except where a
+/// function says `HiddenStates`.
 struct TorchPlace {
   std::optional<int> device;  ///< ordinal of the CUDA device; none: the CPU
   [[nodiscard]] bool on_device() const { return device.has_value(); }
+  bool operator==(const TorchPlace&) const = default;
 };
 
 /// Whether this program's LibTorch has its CUDA half (CMake option BTC_TORCH_CUDA).

@@ -8,7 +8,6 @@
 #include "calibration/shared_activation_writer.hpp"
 #include "comm/agree.hpp"
 #include "common/error.hpp"
-#include "common/half.hpp"
 #include "common/hash.hpp"
 #include "model/block_forward.hpp"
 #include "pipeline/progress.hpp"
@@ -17,27 +16,9 @@ namespace btc {
 
 namespace {
 
-constexpr int kHiddenTag = 1;
-
 ActivationHeader header_of(const Unit& unit, int block, const Matrix<std::int32_t>& sequences,
                            std::size_t hidden) {
   return {block, sequences.rows(), sequences.cols(), hidden, unit.fingerprint};
-}
-
-/// Hidden states between ranks travel as the bf16 bits that the file holds.
-void send_hidden(const Communicator& comm, int to, const Matrix<float>& hidden) {
-  std::vector<std::uint16_t> bits(hidden.size());
-  std::transform(hidden.values().begin(), hidden.values().end(), bits.begin(), float_to_bf16);
-  comm.send(to, kHiddenTag, std::as_bytes(std::span(bits)));
-}
-
-Matrix<float> receive_hidden(const Communicator& comm, int from, std::size_t tokens,
-                             std::size_t width) {
-  std::vector<std::uint16_t> bits(tokens * width);
-  comm.receive(from, kHiddenTag, std::as_writable_bytes(std::span(bits)));
-  Matrix<float> hidden(tokens, width);
-  std::transform(bits.begin(), bits.end(), hidden.values().begin(), bf16_to_float);
-  return hidden;
 }
 
 /// The input of block 0: embeddings, written by all ranks into one file, each its own sequences.
@@ -76,8 +57,9 @@ class StoredInput {
   StoredInput(const UnitStore& store, const Unit& unit) : store_(store), unit_(unit) {
     store_.read(unit_, [&] { reader_.emplace(unit_.file); });
   }
-  Matrix<float> next() {
-    return store_.read(unit_, [&] { return reader_->next(); });
+  /// The bits of the next one.
+  void next(MatrixView<std::uint16_t> bits) {
+    store_.read(unit_, [&] { reader_->next(bits); });
   }
 
  private:
@@ -88,8 +70,7 @@ class StoredInput {
 
 void run_wave_part(const StageRunner& runner, const WavePart& part, const std::vector<Unit>& units,
                    const ModelSource& model, const Matrix<std::int32_t>& sequences,
-                   TorchPlace place) {
-  const Communicator& comm = runner.comm();
+                   TorchPlace place, HiddenLink& link) {
   const std::size_t width = model.config().hidden;
   const BlockForward forward(model.config(), model.load_block(part.block), place);
   std::optional<StoredInput> stored;
@@ -98,15 +79,23 @@ void run_wave_part(const StageRunner& runner, const WavePart& part, const std::v
   }
   const Unit& unit = units.at(static_cast<std::size_t>(part.block) + 1);
   ActivationWriter writer(unit.file, header_of(unit, part.block + 1, sequences, width));
-  for (std::size_t s = 0; s < sequences.rows(); ++s) {
-    const Matrix<float> input =
-        stored ? stored->next() : receive_hidden(comm, part.from, sequences.cols(), width);
-    Matrix<float> output = forward.run(input.view());
-    round_to_bf16(output.view());
-    if (part.to >= 0) {
-      send_hidden(comm, part.to, output);
+  Matrix<std::uint16_t> bits(sequences.cols(), width);  // as they are in the files
+  const auto next_input = [&] {
+    if (stored) {
+      stored->next(bits.view());
+      return HiddenStates(bits.view(), place);
     }
-    writer.write(s, output.view());
+    HiddenStates input(sequences.cols(), width, place);
+    link.receive(part.from, input);
+    return input;
+  };
+  for (std::size_t s = 0; s < sequences.rows(); ++s) {
+    const HiddenStates output = forward.run(next_input());
+    if (part.to >= 0) {
+      link.send(part.to, output);
+    }
+    output.copy_to(bits.view());
+    writer.write(s, bits.view());
   }
   writer.commit();
 }
@@ -122,7 +111,7 @@ void record_capture(const UnitStore& store, const Unit& unit, double seconds) {
 /// Blocks first-1 ... of the wave write units first, first + 1, ...
 void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t first,
               std::size_t count, const ModelSource& model, const Matrix<std::int32_t>& sequences,
-              TorchPlace place) {
+              TorchPlace place, HiddenLink& link) {
   const int rank = runner.comm().rank();
   if (std::cmp_greater_equal(rank, count)) {
     return;  // fewer blocks left than ranks
@@ -132,7 +121,7 @@ void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t f
                          .to = std::cmp_less(rank + 1, count) ? rank + 1 : -1};
   try {
     const Timer timer;
-    run_wave_part(runner, part, units, model, sequences, place);
+    run_wave_part(runner, part, units, model, sequences, place, link);
     record_capture(runner.store(), units[first + static_cast<std::size_t>(rank)], timer.seconds());
   } catch (const UserError& error) {
     BTC_THROW(InputError, "capture, block ", part.block, ": ", error.what());
@@ -145,7 +134,7 @@ void run_wave(StageRunner& runner, const std::vector<Unit>& units, std::size_t f
 
 std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& units,
                                 const ModelSource& model, const Matrix<std::int32_t>& sequences,
-                                TorchPlace place) {
+                                TorchPlace place, HiddenLink& link) {
   const std::vector<std::size_t> todo = runner.unfinished(units);
   if (todo.empty()) {
     return 0;
@@ -169,7 +158,7 @@ std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& un
         }
       });
     } else {
-      run_wave(runner, units, next, count, model, sequences, place);
+      run_wave(runner, units, next, count, model, sequences, place, link);
       comm.barrier();
     }
     longest = std::max(longest, timer.seconds());

@@ -12,6 +12,7 @@
 #include "common/matrix.hpp"
 #include "model/model_source.hpp"
 #include "model/torch_place.hpp"
+#include "pipeline/hidden_link.hpp"
 #include "pipeline/stage_runner.hpp"
 
 namespace btc {
@@ -20,10 +21,11 @@ namespace btc {
 /// then (its neighbours wait for its sequences).
 /// @param units   unit b writes the input of block b
 /// @param sequences [S, T] calibration ids
-/// @param place where blocks run
+/// @param place where blocks run, and hidden states stay between receiving and sending
+/// @param link for hidden states there
 /// @return how many files were written
 std::size_t capture_activations(StageRunner& runner, const std::vector<Unit>& units,
                                 const ModelSource& model, const Matrix<std::int32_t>& sequences,
-                                TorchPlace place);
+                                TorchPlace place, HiddenLink& link);
 
 }  // namespace btc

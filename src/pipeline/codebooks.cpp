@@ -33,7 +33,7 @@ std::vector<Codebook> learn_block_codebooks(const std::vector<PatternHistogram>&
 }
 
 PatternHistogram sum_histograms(
-    std::size_t blocks, int vector_length, const Communicator& comm,
+    std::size_t blocks, int vector_length, const Communicator& comm, DeviceCommunicator* device,
     const std::function<std::vector<PatternHistogram>(std::size_t)>& read) {
   std::vector<std::uint64_t> counts(std::size_t{1} << vector_length, 0);
   agree(comm, "reading sign patterns", [&] {
@@ -46,7 +46,11 @@ PatternHistogram sum_histograms(
       }
     }
   });
-  comm.all_reduce_sum(counts);
+  if (device != nullptr) {
+    device->all_reduce_sum(counts);
+  } else {
+    comm.all_reduce_sum(counts);
+  }
   PatternHistogram total;
   total.vector_length = vector_length;
   for (std::size_t pattern = 0; pattern < counts.size(); ++pattern) {

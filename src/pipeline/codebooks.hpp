@@ -12,6 +12,7 @@
 
 #include "backend/backend.hpp"
 #include "comm/communicator.hpp"
+#include "comm/device_communicator.hpp"
 #include "common/ids.hpp"
 #include "quant/codebook.hpp"
 #include "quant/params.hpp"
@@ -27,9 +28,10 @@ std::vector<Codebook> learn_block_codebooks(const std::vector<PatternHistogram>&
 
 /// Pattern counts of the whole model: block b is read by rank b mod P, then the counts [2^v] are
 /// summed over the ranks. Collective; integers, so the result does not depend on the rank count.
+/// @param device between the ranks' devices; null: the counts go through MPI
 /// @param read histograms of a block
 PatternHistogram sum_histograms(
-    std::size_t blocks, int vector_length, const Communicator& comm,
+    std::size_t blocks, int vector_length, const Communicator& comm, DeviceCommunicator* device,
     const std::function<std::vector<PatternHistogram>(std::size_t)>& read);
 
 /// @return size in bytes

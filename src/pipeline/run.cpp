@@ -56,7 +56,8 @@ struct Run {
   const PlannedUnits& units;
   StageRunner& runner;
   Backend& backend;
-  TorchPlace place;  ///< of LibTorch on this rank
+  TorchPlace place;            ///< of LibTorch on this rank
+  DeviceCommunicator* device;  ///< between the ranks' devices; null where none is needed
 };
 
 UnitResult describe_output(const fs::path& file, std::string note) {
@@ -107,7 +108,8 @@ std::size_t run_capture(const Run& run, const ModelSource& model) {
     sequences = stored_sequences(run.runner.store(), run.units.sequences,
                                  run.checkpoint.config().vocab_size);
   });
-  return capture_activations(run.runner, run.units.capture, model, sequences, run.place);
+  const auto link = make_hidden_link(run.runner.comm(), run.device, run.place);
+  return capture_activations(run.runner, run.units.capture, model, sequences, run.place, *link);
 }
 
 std::size_t run_binarize(const Run& run) {
@@ -144,7 +146,7 @@ std::size_t run_model_codebook(const Run& run) {
   }
   const CodebookParams& params = *run.config.codebook;
   const PatternHistogram histogram =
-      sum_histograms(run.units.binarize.size(), params.vector_length, run.runner.comm(),
+      sum_histograms(run.units.binarize.size(), params.vector_length, run.runner.comm(), run.device,
                      [&](std::size_t b) { return histograms_of(run, b); });
   return run.runner.run(run.units.codebook, [&](std::size_t i) {
     const Unit& unit = run.units.codebook[i];
@@ -413,7 +415,7 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
   for (std::size_t k = 0; k <= earlier.size(); ++k) {
     const PlannedUnits& units = k < earlier.size() ? earlier[k] : run.units;
     const Run sweep = {run.config, run.paths,  run.checkpoint, run.identity, run.original,
-                       units,      run.runner, run.backend,    run.place};
+                       units,      run.runner, run.backend,    run.place,    run.device};
     if (k == 0) {
       run_sweep(sweep, run.original, clock);
     } else {
@@ -454,8 +456,14 @@ RunOutcome run_stages(const Run& run, StageClock& clock) {
 
 }  // namespace
 
+bool needs_device_communicator(const PipelineConfig& config, const TorchPlace& place) {
+  const bool sums_counts =
+      learns_codebook(config.codebook) && config.codebook->scope == CodebookScope::kModel;
+  return place.on_device() || (config.compute.backend == BackendKind::kCuda && sums_counts);
+}
+
 RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, Backend& backend,
-                        TorchPlace place, StopRequest& stop) {
+                        TorchPlace place, DeviceCommunicator* device, StopRequest& stop) {
   const RunPaths paths = {config.run.dir};
   std::unique_ptr<Checkpoint> checkpoint;
   Plan plan;
@@ -483,7 +491,8 @@ RunOutcome run_pipeline(const PipelineConfig& config, const Communicator& comm, 
     StageClock clock(paths.state() / "seconds.json", comm.rank() == 0, backend);
     const IdentifiedModel original(*checkpoint, identity);
     return run_stages(
-        {config, paths, *checkpoint, identity, original, units, runner, backend, place}, clock);
+        {config, paths, *checkpoint, identity, original, units, runner, backend, place, device},
+        clock);
   } catch (const Stopped&) {
     if (comm.rank() == 0) {
       log_info(concat("stopped at a unit boundary (",

@@ -9,9 +9,11 @@
 
 #include "common/error.hpp"
 #include "common/half.hpp"
+#include "common/hash.hpp"
 #include "common/rng.hpp"
 #include "io/atomic_file.hpp"
 #include "io/hdf5_file.hpp"
+#include "support/bf16_matrix.hpp"
 #include "support/scratch.hpp"
 #include "support/thrown_by.hpp"
 
@@ -25,6 +27,8 @@ using ::testing::HasSubstr;
 
 const ActivationHeader kHeader = {17, 5, 6, 40, "fingerprint of the unit"};
 constexpr std::size_t kValues = 240;
+/// The order in which `write_store` writes them, which is their order in the file.
+constexpr std::size_t kWritten[] = {3, 0, 4, 1, 2};
 
 Matrix<float> sequence_values(std::size_t sequence) {
   Rng rng(derive_seed(3, "sequence", sequence));
@@ -39,7 +43,7 @@ Matrix<float> sequence_values(std::size_t sequence) {
 std::filesystem::path write_store(const std::filesystem::path& directory) {
   std::filesystem::path path = directory / "block-00017.h5";
   ActivationWriter writer(path, kHeader);
-  for (const std::size_t sequence : {3U, 0U, 4U, 1U, 2U}) {
+  for (const std::size_t sequence : kWritten) {
     writer.write(sequence, sequence_values(sequence).view());
   }
   const std::size_t size = writer.commit();
@@ -120,6 +124,25 @@ TEST(ActivationStore, GivesBackChosenSequencesInTheOrderAskedFor) {
               HasSubstr("sequence 5 of 5"));
 }
 
+TEST(ActivationStore, TakesAndGivesBackBitsAsItDoesValues) {
+  const Scratch scratch("store");
+  const auto path = write_store(scratch.path());
+  const auto other = scratch.path() / "bits.h5";
+  ActivationWriter writer(other, kHeader);
+  Matrix<std::uint16_t> bits(kHeader.tokens, kHeader.hidden);
+  ActivationReader reader(path, kWritten);
+  for (const std::size_t s : kWritten) {
+    reader.next(bits.view());
+    EXPECT_EQ(bits, test::bf16_bits(sequence_values(s)));
+    writer.write(s, bits.view());
+  }
+  writer.commit();
+  EXPECT_EQ(sha256_file(other), sha256_file(path));
+  Matrix<std::uint16_t> narrower(kHeader.tokens, kHeader.hidden - 1);
+  ActivationReader again(path);
+  EXPECT_THROW(again.next(narrower.view()), Error);
+}
+
 TEST(ActivationStore, KeepsItsHeader) {
   const Scratch scratch("store");
   const ActivationReader reader(write_store(scratch.path()));
@@ -188,9 +211,11 @@ TEST(ActivationWriter, RefusesValuesThatAreNotFiniteByNameOfTheirPlace) {
     ActivationWriter writer(scratch.path() / "a.h5", kHeader);
     Matrix<float> values = sequence_values(2);
     values(5, 39) = bad;
-    EXPECT_THAT(thrown_by<NumericError>([&] { writer.write(2, values.view()); }),
-                AllOf(HasSubstr("block 17"), HasSubstr("sequence 2"), HasSubstr("token 5"),
-                      HasSubstr("column 39")));
+    const auto names_the_place = AllOf(HasSubstr("block 17"), HasSubstr("sequence 2"),
+                                       HasSubstr("token 5"), HasSubstr("column 39"));
+    EXPECT_THAT(thrown_by<NumericError>([&] { writer.write(2, values.view()); }), names_the_place);
+    const Matrix<std::uint16_t> bits = test::bf16_bits(values);
+    EXPECT_THAT(thrown_by<NumericError>([&] { writer.write(2, bits.view()); }), names_the_place);
   }
   EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "model/block_gradient.hpp"
 #include "model/checkpoint.hpp"
 #include "model/hessian_sums.hpp"
+#include "support/bf16_matrix.hpp"
 
 namespace btc {
 namespace {
@@ -82,6 +84,17 @@ TEST_P(OnDevice, BlockOutput) {
   EXPECT_EQ(output, device.run(input_.view())) << "not repeatable";
   const auto half = input_.view().sub(0, kTokens / 2, 0, input_.cols());
   expect_close(device.run(half), BlockForward(config(), weights_).run(half), "shorter sequence");
+}
+
+TEST_P(OnDevice, HiddenStatesOfABlock) {
+  const BlockForward device(config(), weights_, place_);
+  const Matrix<std::uint16_t> bits = test::bf16_bits(input_);
+  const HiddenStates output = device.run(HiddenStates(bits.view(), place_));
+  EXPECT_EQ(output.place(), place_);
+  Matrix<std::uint16_t> found(bits.rows(), bits.cols());
+  output.copy_to(found.view());
+  EXPECT_EQ(found, test::bf16_bits(device.run(test::bf16_values(bits).view())))
+      << "rounded on the device, and by the host";
 }
 
 TEST_P(OnDevice, HessianSums) {
@@ -155,6 +168,50 @@ TEST_P(OnDevice, LogitsLossAndDivergence) {
   const HeadDivergence here = HeadBackward(*model_).divergence(input_.view(), target.view(), true);
   EXPECT_NEAR(there.value, here.value, kTolerance * here.value);
   expect_close(there.gradient, here.gradient, "gradient of the divergence");
+}
+
+class HiddenStatesOnDevice : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (torch_device_count() == 0) {
+      GTEST_SKIP() << "no CUDA device";
+    }
+    place_ = torch_place_of_rank(0);
+  }
+
+  TorchPlace place_;
+};
+
+TEST_F(HiddenStatesOnDevice, GiveBackEveryBitPattern) {
+  Matrix<std::uint16_t> bits(256, 256);
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    bits.values()[i] = static_cast<std::uint16_t>(i);
+  }
+  const HiddenStates hidden(bits.view(), place_);
+  EXPECT_EQ(hidden.bytes(), 2 * bits.size());
+  Matrix<std::uint16_t> wide(256, 300);
+  hidden.copy_to(wide.view().columns(7, 263));
+  for (std::size_t t = 0; t < 256; ++t) {
+    for (std::size_t i = 0; i < 256; ++i) {
+      ASSERT_EQ(wide(t, i + 7), bits(t, i));
+    }
+  }
+}
+
+TEST_F(HiddenStatesOnDevice, RoundAsTheFilesDo) {
+  const Matrix<float> values = test::values_around_all_bf16();
+  Matrix<std::uint16_t> found(values.rows(), values.cols());
+  HiddenStates(values.view(), place_).copy_to(found.view());
+  EXPECT_EQ(found, test::bf16_bits(values));
+}
+
+TEST_F(HiddenStatesOnDevice, KeepWhatIsNoNumber) {
+  const Matrix<float> values(3, 70, std::numeric_limits<float>::quiet_NaN());
+  Matrix<std::uint16_t> found(values.rows(), values.cols());
+  HiddenStates(values.view(), place_).copy_to(found.view());
+  for (const std::uint16_t bits : found.values()) {
+    EXPECT_TRUE(std::isnan(bf16_to_float(bits)));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, OnDevice,
