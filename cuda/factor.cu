@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "backend/check_input.hpp"
+#include "common/allocation.hpp"
 #include "common/error.hpp"
 #include "cuda/invert_triangle.hpp"
 #include "cuda/runtime/array.cuh"
-#include "cuda/runtime/large_pages.hpp"
 #include "cuda/runtime/launch.cuh"
 #include "cuda/runtime/team.cuh"
 #include "cuda/sessions.cuh"

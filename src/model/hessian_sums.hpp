@@ -15,18 +15,22 @@ namespace btc {
 /// LibTorch computes until they are taken. @see quant/hessian.hpp for the scale of H
 class HessianSums {
  public:
-  /// @param wanted inputs that are summed
-  HessianSums(const ModelConfig& config, BlockWeights weights, std::span<const SharedInput> wanted,
-              TorchPlace place = {});
+  /// @param weights must outlive this object  @param wanted inputs that are summed
+  HessianSums(const ModelConfig& config, const BlockWeights& weights,
+              std::span<const SharedInput> wanted, TorchPlace place = {});
+  HessianSums(const ModelConfig& config, BlockWeights&& weights,
+              std::span<const SharedInput> wanted, TorchPlace place = {}) = delete;
   ~HessianSums();
   HessianSums(HessianSums&&) noexcept;
   HessianSums& operator=(HessianSums&&) noexcept;
   /// Adds one sequence, from position 0, by its hidden states [T, hidden] before the block; no
-  /// output of the block is computed.
+  /// output of the block is computed. On a device it may be running still when this returns; two
+  /// sequences at most wait for it. The hidden states may change or go.
   void add(MatrixView<const float> hidden);
-  /// Moves the sums out, by index_of(SharedInput): [m, m], exactly symmetric, or empty where it
-  /// was not wanted. Ends this object's use, and leaves no memory taken on a device.
-  [[nodiscard]] std::array<Matrix<float>, kSharedInputs.size()> take();
+  /// Moves the sums out, each entry times `scale` (in fp32), by index_of(SharedInput): [m, m],
+  /// exactly symmetric, or empty where it was not wanted. Ends this object's use, and leaves no
+  /// memory taken on a device.
+  [[nodiscard]] std::array<Matrix<float>, kSharedInputs.size()> take(float scale = 1);
 
  private:
   struct State;

@@ -42,6 +42,10 @@ Matrix<float> to_matrix(const at::Tensor& tensor);
 class TransformerBlock {
  public:
   TransformerBlock(const ModelConfig& config, BlockWeights weights, TorchPlace place = {});
+  /// The same without taking the weights. On the CPU they must outlive the block; a device has
+  /// copies.
+  static TransformerBlock borrowing(const ModelConfig& config, const BlockWeights& weights,
+                                    TorchPlace place = {});
   ~TransformerBlock();
   TransformerBlock(TransformerBlock&&) noexcept;
   TransformerBlock& operator=(TransformerBlock&&) noexcept;
@@ -80,6 +84,8 @@ class TransformerBlock {
   void take_gradients(BlockWeights& sums);
 
  private:
+  TransformerBlock(const ModelConfig& config, TorchPlace place);
+
   struct State;
   std::unique_ptr<State> state_;
 };

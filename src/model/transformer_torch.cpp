@@ -12,6 +12,7 @@
 
 #include <utility>
 
+#include "model/staged_transfer.hpp"
 #include "model/transformer.hpp"
 
 namespace btc {
@@ -20,9 +21,11 @@ namespace {
 
 std::int64_t extent(std::size_t value) { return narrow<std::int64_t>(value); }
 
-at::Tensor borrow(const std::vector<float>& values) {
-  return borrow(MatrixView<const float>(values.data(), 1, values.size())).squeeze(0);
+MatrixView<const float> as_row(const std::vector<float>& values) {
+  return {values.data(), 1, values.size()};
 }
+
+at::Tensor borrow(const std::vector<float>& values) { return borrow(as_row(values)).squeeze(0); }
 
 /// The tensor itself if it is there already.
 at::Tensor moved_to(const TorchPlace& place, const at::Tensor& tensor) {
@@ -84,28 +87,48 @@ Matrix<float> to_matrix(const at::Tensor& tensor) {
 struct TransformerBlock::State {
   ModelConfig config;
   TorchPlace place;
-  BlockWeights weights;  ///< owns what the tensors borrow on the CPU; empty on a device
+  BlockWeights owned;  ///< what the tensors borrow on the CPU, unless the caller owns it
   std::array<at::Tensor, kLinearKinds.size()> linear;
   std::array<at::Tensor, kLinearKinds.size()> bias;
   at::Tensor input_norm, post_attention_norm, q_norm, k_norm;
+  at::Tensor cosine, sine;  ///< of a rotary table, kept on a device
 
-  State(ModelConfig model_config, BlockWeights block_weights, TorchPlace torch_place)
-      : config(std::move(model_config)), place(torch_place), weights(std::move(block_weights)) {
+  State(ModelConfig model_config, TorchPlace torch_place)
+      : config(std::move(model_config)), place(torch_place) {}
+
+  /// Makes the tensors: borrowed on the CPU, copies on a device.
+  void refer_to(const BlockWeights& weights) {
+    StagedTransfer transfer(place);
+    const auto sent = [&](const std::vector<float>& values) {
+      return transfer.send(as_row(values)).squeeze(0);
+    };
     for (std::size_t i = 0; i < linear.size(); ++i) {
-      linear.at(i) = moved_to(place, borrow(weights.linear.at(i)));
+      linear.at(i) = transfer.send(weights.linear.at(i).view());
       if (!weights.bias.at(i).empty()) {
-        bias.at(i) = moved_to(place, borrow(weights.bias.at(i)));
+        bias.at(i) = sent(weights.bias.at(i));
       }
     }
-    input_norm = moved_to(place, borrow(weights.input_norm));
-    post_attention_norm = moved_to(place, borrow(weights.post_attention_norm));
+    input_norm = sent(weights.input_norm);
+    post_attention_norm = sent(weights.post_attention_norm);
     if (config.qk_norm) {
-      q_norm = moved_to(place, borrow(weights.q_norm));
-      k_norm = moved_to(place, borrow(weights.k_norm));
+      q_norm = sent(weights.q_norm);
+      k_norm = sent(weights.k_norm);
     }
-    if (place.on_device()) {
-      weights = BlockWeights();
+  }
+
+  /// Cosines and sines of the first positions. A device keeps them: an upload for every sequence
+  /// would let the host wait for all work before it.
+  [[nodiscard]] std::pair<at::Tensor, at::Tensor> angles(const RotaryTable& table,
+                                                         std::int64_t positions) {
+    if (!place.on_device()) {
+      return {borrow(table.cosine.view()).narrow(0, 0, positions),
+              borrow(table.sine.view()).narrow(0, 0, positions)};
     }
+    if (!cosine.defined() || cosine.size(0) < positions) {
+      cosine = tensor_at(place, table.cosine.view());
+      sine = tensor_at(place, table.sine.view());
+    }
+    return {cosine.narrow(0, 0, positions), sine.narrow(0, 0, positions)};
   }
 
   [[nodiscard]] at::Tensor apply(LinearKind kind, const at::Tensor& input) const {
@@ -128,9 +151,23 @@ struct TransformerBlock::State {
   }
 };
 
+TransformerBlock::TransformerBlock(const ModelConfig& config, TorchPlace place)
+    : state_(std::make_unique<State>(config, place)) {}
 TransformerBlock::TransformerBlock(const ModelConfig& config, BlockWeights weights,
                                    TorchPlace place)
-    : state_(std::make_unique<State>(config, std::move(weights), place)) {}
+    : TransformerBlock(config, place) {
+  state_->owned = std::move(weights);
+  state_->refer_to(state_->owned);
+  if (place.on_device()) {
+    state_->owned = BlockWeights();
+  }
+}
+TransformerBlock TransformerBlock::borrowing(const ModelConfig& config, const BlockWeights& weights,
+                                             TorchPlace place) {
+  TransformerBlock block(config, place);
+  block.state_->refer_to(weights);
+  return block;
+}
 TransformerBlock::~TransformerBlock() = default;
 TransformerBlock::TransformerBlock(TransformerBlock&&) noexcept = default;
 TransformerBlock& TransformerBlock::operator=(TransformerBlock&&) noexcept = default;
@@ -181,11 +218,7 @@ at::Tensor TransformerBlock::attend(const at::Tensor& input, RotaryTable& rotary
   if (rotary.cosine.rows() < positions) {
     rotary = rotary_table(config, positions);
   }
-  const auto angles = [&](const Matrix<float>& table) {
-    return tensor_at(state_->place, table.view().sub(0, positions, 0, table.cols()));
-  };
-  const at::Tensor cosine = angles(rotary.cosine);
-  const at::Tensor sine = angles(rotary.sine);
+  const auto [cosine, sine] = state_->angles(rotary, tokens);
   at::Tensor q;
   at::Tensor k;
   at::Tensor v;

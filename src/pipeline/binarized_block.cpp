@@ -104,22 +104,28 @@ std::vector<PatternHistogram> histograms_of(const Hdf5File& file, LinearKind kin
 
 }  // namespace
 
-std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(
-    const ModelConfig& model, const BlockWeights& weights, std::span<const SharedInput> wanted,
-    const SequenceStream& next, std::size_t sequences, TorchPlace place) {
-  HessianSums hessians(model, weights, wanted, place);
+Hessians mean_hessians(const ModelConfig& model, const BlockWeights& weights,
+                       std::span<const SharedInput> wanted, const SequenceStream& next,
+                       std::size_t sequences, TorchPlace place) {
+  HessianSums sums(model, weights, wanted, place);
   for (std::size_t s = 0; s < sequences; ++s) {
     const Matrix<float> hidden = next();
-    hessians.add(hidden.view());
+    sums.add(hidden.view());
   }
-  std::array<Matrix<float>, kSharedInputs.size()> sums = hessians.take();
-  const float scale = 1.0F / static_cast<float>(sequences);
-  for (Matrix<float>& sum : sums) {
-    for (float& value : sum.values()) {
-      value *= scale;
-    }
+  return sums.take(1.0F / static_cast<float>(sequences));
+}
+
+Hessians mean_hessians(const ModelConfig& model, const BlockWeights& weights,
+                       std::span<const SharedInput> wanted, ActivationReader& inputs,
+                       TorchPlace place) {
+  const ActivationHeader& header = inputs.header();
+  HessianSums sums(model, weights, wanted, place);
+  Matrix<float> hidden(header.tokens, header.hidden);
+  for (std::size_t s = 0; s < header.sequences; ++s) {
+    inputs.next(hidden.view());
+    sums.add(hidden.view());
   }
-  return sums;
+  return sums.take(1.0F / static_cast<float>(header.sequences));
 }
 
 std::string describe_damping(const BinarizedBlock& block) {
@@ -140,9 +146,7 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
                               const std::optional<CodebookParams>& codebook, Backend& backend,
                               TorchPlace place) {
   BinarizedBlock block;
-  auto hessians = mean_hessians(
-      model, weights, kSharedInputs, [&] { return inputs.next(); }, inputs.header().sequences,
-      place);
+  Hessians hessians = mean_hessians(model, weights, kSharedInputs, inputs, place);
   for (const SharedInput input : kSharedInputs) {
     Matrix<float>& hessian = hessians.at(index_of(input));
     transform_hessian(online.at(index_of(input)), hessian);

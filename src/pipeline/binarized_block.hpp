@@ -49,11 +49,18 @@ BinarizedBlock binarize_block(const ModelConfig& model, const BlockWeights& weig
 /// none did.
 std::string describe_damping(const BinarizedBlock& block);
 
-/// Mean over sequences of 2 X^T X of the inputs that are wanted, by index_of(SharedInput); the
-/// others are empty.
-std::array<Matrix<float>, kSharedInputs.size()> mean_hessians(
-    const ModelConfig& model, const BlockWeights& weights, std::span<const SharedInput> wanted,
-    const SequenceStream& next, std::size_t sequences, TorchPlace place);
+/// By index_of(SharedInput).
+using Hessians = std::array<Matrix<float>, kSharedInputs.size()>;
+
+/// Mean over sequences of 2 X^T X of the inputs that are wanted; the others are empty.
+Hessians mean_hessians(const ModelConfig& model, const BlockWeights& weights,
+                       std::span<const SharedInput> wanted, const SequenceStream& next,
+                       std::size_t sequences, TorchPlace place);
+/// The same over all sequences of a reader that nothing was read from yet. Memory for one of them
+/// serves all.
+Hessians mean_hessians(const ModelConfig& model, const BlockWeights& weights,
+                       std::span<const SharedInput> wanted, ActivationReader& inputs,
+                       TorchPlace place);
 
 /// @return size in bytes. @param fingerprint of the unit
 std::size_t write_binarized(const std::filesystem::path& path, const BinarizedBlock& block,

@@ -2,21 +2,50 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 namespace btc {
 namespace {
 
-void check_hessian(const Matrix<float>& h) {
+/// Whether all are finite, in a loop without branches.
+bool all_finite(std::span<const float> values) {
+  constexpr std::uint32_t kInfinity = 0x7f800000;
+  std::uint32_t largest = 0;
+  for (const float value : values) {
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(value) & 0x7fffffffU);
+  }
+  return largest < kInfinity;
+}
+
+/// @throws NumericError naming the first entry of row `i` that H must not have
+void check_row(const Matrix<float>& h, std::size_t i) {
+  const auto row = h.row(i);
+  const auto bad = std::find_if(row.begin(), row.end(), [](float x) { return !std::isfinite(x); });
+  BTC_REQUIRE(NumericError, bad == row.end(), "Hessian: entry (", i, ", ", bad - row.begin(),
+              ") is ", *bad);
+  BTC_REQUIRE(NumericError, row[i] >= 0, "Hessian: diagonal entry ", i, " is ", row[i],
+              ", expected >= 0");
+}
+
+/// Threads share the rows; the lowest bad one is named all the same.
+void check_hessian(const Matrix<float>& h, const Backend& backend) {
+  constexpr std::size_t kRows = 64;  // of a thread at a time
   BTC_CHECK(h.rows() == h.cols(), "H is [", h.rows(), ", ", h.cols(), "]");
-  for (std::size_t i = 0; i < h.rows(); ++i) {
-    for (std::size_t j = 0; j < h.cols(); ++j) {
-      BTC_REQUIRE(NumericError, std::isfinite(h(i, j)), "Hessian: entry (", i, ", ", j, ") is ",
-                  h(i, j));
+  std::vector<std::size_t> bad(ceil_div(h.rows(), kRows), h.rows());
+  backend.for_each(bad.size(), [&](std::size_t b) {
+    const std::size_t end = std::min((b + 1) * kRows, h.rows());
+    std::size_t i = b * kRows;
+    while (i < end && all_finite(h.row(i)) && h(i, i) >= 0) {
+      ++i;
     }
-    BTC_REQUIRE(NumericError, h(i, i) >= 0, "Hessian: diagonal entry ", i, " is ", h(i, i),
-                ", expected >= 0");
+    bad[b] = i < end ? i : h.rows();
+  });
+  const auto first = std::min_element(bad.begin(), bad.end());
+  if (first != bad.end() && *first < h.rows()) {
+    check_row(h, *first);
   }
 }
 
@@ -50,7 +79,7 @@ Matrix<float> input_hessian(MatrixView<const float> inputs, std::size_t sequence
 
 HessianFactor factor_hessian(Matrix<float>& h, double damping, Backend& backend) {
   constexpr int kRetries = 3;
-  check_hessian(h);
+  check_hessian(h, backend);
   const std::size_t m = h.rows();
   HessianFactor factor;
   std::vector<float> diagonal(m);

@@ -273,6 +273,26 @@ TEST_F(Hessians, WhatIsNotWantedIsLeftOutAndChangesNothing) {
   }
 }
 
+TEST_F(Hessians, AScaleMultipliesEveryEntryOnce) {
+  const Golden golden = open_golden("llama_gqa_llama3");
+  const ModelConfig& config = golden.model->config();
+  const BlockWeights weights = golden.model->load_block(0);
+  const Matrix<float> hidden = golden.model->embed(golden.ids);
+  const Sums sums = sums_of(config, weights, hidden, 3);
+  HessianSums again(config, weights, kSharedInputs);
+  for (int pass = 0; pass < 3; ++pass) {
+    again.add(hidden.view());
+  }
+  constexpr float kScale = 1.0F / 3.0F;
+  const Sums means = again.take(kScale);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    ASSERT_EQ(means.at(i).size(), sums.at(i).size());
+    for (std::size_t e = 0; e < sums.at(i).size(); ++e) {
+      ASSERT_EQ(means.at(i).values()[e], sums.at(i).values()[e] * kScale);
+    }
+  }
+}
+
 TEST_F(Hessians, SamplingIsRepeatable) {
   const Golden golden = open_golden("qwen3");
   const std::vector<std::uint64_t> seeds = {1, 2, 3};

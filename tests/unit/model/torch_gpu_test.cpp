@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/rng.hpp"
 #include "model/block_forward.hpp"
@@ -115,6 +117,74 @@ TEST_P(OnDevice, HessianSums) {
       for (std::size_t j = 0; j < i; ++j) {
         ASSERT_EQ(h(i, j), h(j, i)) << "not symmetric";
       }
+    }
+  }
+}
+
+// All lie in the same memory, which is written again as soon as a sequence was added. Lengths rise
+// and fall, so that buffers and rotary tables are both made anew and used in part.
+TEST_P(OnDevice, HessianSumsOfManySequencesOfDifferentLengths) {
+  constexpr std::array<std::size_t, 16> kLengths = {5,  70, 1,   64, 300, 33, 299, 2,
+                                                    90, 90, 127, 7,  450, 31, 300, 12};
+  constexpr float kScale = 1.0F / kLengths.size();
+  const auto means = [&](TorchPlace place) {
+    btc::HessianSums hessians(config(), weights_, kSharedInputs, place);
+    Matrix<float> memory(450, config().hidden);
+    for (std::size_t s = 0; s < kLengths.size(); ++s) {
+      const auto hidden = memory.view().sub(0, kLengths.at(s), 0, memory.cols());
+      const Matrix<float> values = random(hidden.rows(), hidden.cols(), 10 + s);
+      for (std::size_t t = 0; t < hidden.rows(); ++t) {
+        std::copy(values.row(t).begin(), values.row(t).end(), hidden.row(t).begin());
+      }
+      hessians.add(hidden);
+    }
+    std::fill(memory.values().begin(), memory.values().end(), 1e6F);
+    return hessians.take(kScale);
+  };
+  const auto found = means(place_);
+  const auto expected = means({});
+  EXPECT_EQ(found, means(place_)) << "not repeatable";
+  for (const SharedInput input : kSharedInputs) {
+    expect_close(found.at(index_of(input)), expected.at(index_of(input)),
+                 std::string(name_of(input)));
+  }
+}
+
+TEST_P(OnDevice, HessianSumsOfOneSequenceEach) {
+  for (std::size_t tokens = 1; tokens < kTokens; tokens += 17) {
+    const auto hidden = input_.view().sub(0, tokens, 0, input_.cols());
+    const auto sums = [&](TorchPlace place) {
+      btc::HessianSums hessians(config(), weights_, std::array{SharedInput::kDown}, place);
+      hessians.add(hidden);
+      return hessians.take(0.25F);
+    };
+    const auto found = sums(place_);
+    expect_close(found.at(index_of(SharedInput::kDown)), sums({}).at(index_of(SharedInput::kDown)),
+                 "down");
+    EXPECT_TRUE(found.at(index_of(SharedInput::kQkv)).empty());
+  }
+}
+
+TEST_P(OnDevice, HessianSumsWiderThanAPanel) {
+  ModelConfig wide = config();
+  wide.intermediate = 2100;  // two panels of 1024 and a rest
+  BlockWeights weights = weights_;
+  for (const LinearKind kind : {LinearKind::kGate, LinearKind::kUp, LinearKind::kDown}) {
+    const auto [rows, cols] = linear_shape(wide, kind);
+    weights.linear.at(index_of(kind)) = random(rows, cols, index_of(kind));
+    weights.bias.at(index_of(kind)).clear();
+  }
+  const auto mean = [&](TorchPlace place) {
+    btc::HessianSums hessians(wide, weights, std::array{SharedInput::kDown}, place);
+    hessians.add(input_.view());
+    hessians.add(input_.view());
+    return std::move(hessians.take(0.5F).at(index_of(SharedInput::kDown)));
+  };
+  const Matrix<float> found = mean(place_);
+  expect_close(found, mean({}), "down");
+  for (std::size_t i = 0; i < found.rows(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      ASSERT_EQ(found(i, j), found(j, i)) << "not symmetric: entry (" << i << ", " << j << ")";
     }
   }
 }

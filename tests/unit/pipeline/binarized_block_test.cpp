@@ -6,7 +6,9 @@
 #include <fstream>
 
 #include "common/error.hpp"
+#include "model/checkpoint.hpp"
 #include "pipeline/codebooks.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
@@ -78,6 +80,27 @@ TEST_F(StageFiles, ABinarizedBlockComesBackBitForBit) {
   ASSERT_EQ(histograms.size(), kLinearKinds.size() + 1);
   EXPECT_EQ(histograms[3].patterns, block.linear[2].histograms[1].patterns);
   EXPECT_EQ(histograms[7].patterns, block.linear[6].histograms[0].patterns);
+}
+
+TEST_F(StageFiles, MeanHessiansOfAReaderAreThoseOfItsSequences) {
+  const auto checkpoint =
+      Checkpoint::open(fs::path(BTC_SOURCE_DIR) / "tests/golden/models/llama_gqa_llama3");
+  const ModelConfig& model = checkpoint->config();
+  const BlockWeights weights = checkpoint->load_block(0);
+  std::vector<Matrix<float>> sequences;
+  ActivationWriter writer(path_, {0, 3, 20, model.hidden, "test"});
+  for (std::size_t s = 0; s < 3; ++s) {
+    sequences.push_back(test::random_matrix(20, model.hidden, s));
+    round_to_bf16(sequences[s].view());
+    writer.write(s, sequences[s].view());
+  }
+  writer.commit();
+  std::size_t next = 0;
+  const Hessians expected = mean_hessians(
+      model, weights, kSharedInputs, [&] { return sequences.at(next++); }, 3, TorchPlace{});
+  ActivationReader reader(path_);
+  EXPECT_EQ(mean_hessians(model, weights, kSharedInputs, reader, TorchPlace{}), expected);
+  EXPECT_EQ(next, 3U);
 }
 
 TEST(DescribeDamping, NamesTheHessiansThatTookMore) {
