@@ -39,17 +39,25 @@ struct TensorPanel {
   std::array<at::Tensor, kPanelGroups> masks;
 };
 
+inline std::array<std::int64_t, 2> shape_of(const PanelProblem& problem) {
+  return {static_cast<std::int64_t>(problem.x.rows()), static_cast<std::int64_t>(kPanelWidth)};
+}
+
+/// Copies the groups to `device`.
+inline std::array<at::Tensor, kPanelGroups> to_masks(PanelProblem& problem, at::Device device) {
+  const at::Tensor group =
+      at::from_blob(problem.groups.group.data(), shape_of(problem), at::kByte).to(device);
+  std::array<at::Tensor, kPanelGroups> masks;
+  for (std::size_t g = 0; g < kPanelGroups; ++g) {
+    masks.at(g) = (group == static_cast<std::int64_t>(g)).to(at::kFloat);
+  }
+  return masks;
+}
+
 /// Copies to `device`, waiting until they are there.
 inline TensorPanel to_tensors(PanelProblem& problem, at::Device device) {
-  const std::array<std::int64_t, 2> shape = {static_cast<std::int64_t>(problem.x.rows()),
-                                             static_cast<std::int64_t>(kPanelWidth)};
-  TensorPanel panel;
-  panel.x = at::from_blob(problem.x.data(), shape, at::kFloat).to(device);
-  const at::Tensor group = at::from_blob(problem.groups.group.data(), shape, at::kByte).to(device);
-  for (std::size_t g = 0; g < kPanelGroups; ++g) {
-    panel.masks.at(g) = (group == static_cast<std::int64_t>(g)).to(at::kFloat);
-  }
-  return panel;
+  return {at::from_blob(problem.x.data(), shape_of(problem), at::kFloat).to(device),
+          to_masks(problem, device)};
 }
 
 /// Whether the scales equal those of the same operations in fp64.

@@ -104,8 +104,7 @@ class BlockRun {
   /// The part of `binarize` that reads, runs the block forward and sums Hessians.
   void sum_hessians() const {
     ActivationReader inputs(path_);
-    mean_hessians(
-        config_, weights_, kSharedInputs, [&] { return inputs.next(); }, kSequences, place_);
+    mean_hessians(config_, weights_, kSharedInputs, inputs, place_);
   }
   void binarize() {
     ActivationReader inputs(path_);

@@ -1,8 +1,9 @@
 /// Alternating fit of a panel with two split points, 15 sweeps, on the device.
 ///
 /// Peer: the same sweeps as operations of LibTorch on the same device, on masked fp32 panels, the
-/// way the published ARB-LLM code is written. Its call copies the panel to the device and the
-/// scales back, as ours does. `exact` compares with the same operations in fp64.
+/// way the published ARB-LLM code is written. The weights are on the device for both, as in the
+/// panel loop; a call copies the groups there and the scales back. `exact` compares with the same
+/// operations in fp64.
 
 #include <benchmark/benchmark.h>
 
@@ -18,16 +19,17 @@ void BM_ArbPanelTorchOnDevice(benchmark::State& state) {  // NOLINT(readability-
   const at::Device device(at::kCUDA, 0);
   const auto backend = make_cuda_backend(0, 1);
   const Matrix<float> u(bench::kPanelWidth, bench::kPanelWidth);
+  const Panel whole{0, bench::kPanelWidth};
   const auto session = backend->open_arb(problem.x.view(), u.view());
   PanelScales scales;
   const auto ours = [&] {
     scales =
-        session->fit(problem.x.view(), problem.groups, {FitRule::kArb, bench::kPanelSweeps}).scales;
+        session->fit_weights(whole, problem.groups, {FitRule::kArb, bench::kPanelSweeps}).scales;
   };
+  const at::Tensor x = bench::to_tensors(problem, device).x;
   const auto peer = [&] {
-    const bench::TensorPanel panel = bench::to_tensors(problem, device);
-    for (const at::Tensor& mask : panel.masks) {
-      const bench::TensorFit fit = bench::fit_group(panel.x, mask);
+    for (const at::Tensor& mask : bench::to_masks(problem, device)) {
+      const bench::TensorFit fit = bench::fit_group(x, mask);
       benchmark::DoNotOptimize(fit.alpha.cpu().data_ptr());
       benchmark::DoNotOptimize(fit.mu.cpu().data_ptr());
     }

@@ -3,13 +3,17 @@
 ///
 /// `hessian_s` is that part of binarize (reading, forward, Hessians) run once more by itself. One
 /// more run under the records of CUPTI says what the device does in each part: `*_kernel_s` and
-/// `*_copy_s` are sums over its streams.
+/// `*_copy_s` are sums over its streams. The longest kernels are listed above the table.
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "bench/block_run.hpp"
 #include "bench/cuda/device_time.hpp"
@@ -35,6 +39,20 @@ void run_parts(const ModelConfig& config, Backend& backend, const Observe& obser
   observe("encode", [&] { *relative_error = block.encode(); });
 }
 
+/// Lists the kernels that take most of a part.
+void print_longest(const std::string& part, const DeviceTime& time) {
+  constexpr std::size_t kListed = 8;
+  std::vector<std::pair<double, std::string>> kernels;
+  for (const auto& [kernel, microseconds] : time.us_by_kernel) {
+    kernels.emplace_back(microseconds, kernel);
+  }
+  std::sort(kernels.rbegin(), kernels.rend());
+  kernels.resize(std::min(kernels.size(), kListed));
+  for (const auto& [microseconds, kernel] : kernels) {
+    std::printf("%-9s %8.1f ms  %s\n", part.c_str(), microseconds * 1e-3, kernel.c_str());
+  }
+}
+
 void run_block(benchmark::State& state, const ModelConfig& config) {
   keep_freed_memory();
   configure_torch(cores());
@@ -56,6 +74,8 @@ void run_block(benchmark::State& state, const ModelConfig& config) {
           const DeviceTime time = device_time(part);
           state.counters[name + "_kernel_s"] = time.kernels_us * 1e-6;
           state.counters[name + "_copy_s"] = time.copies_us * 1e-6;
+          state.counters[name + "_copy_GB"] = time.copied_bytes * 1e-9;
+          print_longest(name, time);
         },
         &error);
   }

@@ -46,10 +46,14 @@ void add(const CUpti_Activity* record, DeviceTime& time) {
   switch (record->kind) {
     case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL:
       time.kernels_us += microseconds<CUpti_ActivityKernel10>(record);
+      time.us_by_kernel[reinterpret_cast<const CUpti_ActivityKernel10*>(record)->name] +=
+          microseconds<CUpti_ActivityKernel10>(record);
       ++time.kernels;
       break;
     case CUPTI_ACTIVITY_KIND_MEMCPY:
       time.copies_us += microseconds<CUpti_ActivityMemcpy6>(record);
+      time.copied_bytes +=
+          static_cast<double>(reinterpret_cast<const CUpti_ActivityMemcpy6*>(record)->bytes);
       ++time.copies;
       break;
     case CUPTI_ACTIVITY_KIND_MEMSET:
