@@ -17,12 +17,15 @@ int checked_device(int device) {
   return device;
 }
 
-/// Freed memory stays with the process, so that a session's allocations cost next to nothing.
+/// Freed memory stays with the process, so that a session's allocations cost next to nothing. What
+/// one stream has freed and may still work on is not given to another, which would have to wait.
 void keep_freed_memory(int device) {
   cudaMemPool_t pool = nullptr;
   BTC_CUDA(cudaDeviceGetDefaultMemPool(&pool, device));
   std::size_t all = ~std::size_t{0};
   BTC_CUDA(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all));
+  int no = 0;
+  BTC_CUDA(cudaMemPoolSetAttribute(pool, cudaMemPoolReuseAllowInternalDependencies, &no));
 }
 
 }  // namespace
