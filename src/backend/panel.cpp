@@ -29,12 +29,12 @@ void check_salient_count(const PanelCode& code, std::size_t i, std::size_t expec
 void dequantize_rows(const PanelScales& scales, const PanelGroups& groups, const PanelCode& code,
                      std::size_t begin, std::size_t end, MatrixView<float> q) {
   const PanelScalesView view = scales.view();
-  RowScaleTable table;
+  RowValues values;
   for (std::size_t i = begin; i < end; ++i) {
     for (std::size_t g = 0; g < view.alpha.cols(); ++g) {
-      table.of_group[g] = {view.alpha(i, g), view.mu.rows() == 0 ? 0.0F : view.mu(i, g)};
+      values.set(g, {view.alpha(i, g), view.mu.rows() == 0 ? 0.0F : view.mu(i, g)});
     }
-    decode_entries(table, entries_of_row(scales, code, i), q.row(i));
+    decode_entries(values, entries_of_row(scales, code, i), q.row(i));
     check_salient_count(code, i, groups.salient.size());
     for (std::size_t rank = 0; rank < groups.salient.size(); ++rank) {
       const std::size_t j = groups.salient[rank];

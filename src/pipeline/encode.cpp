@@ -100,7 +100,11 @@ EncodedBlock encode_block(BlockWeights weights, const OnlineFactors& online,
       enter_transform(factors, weights.linear.at(i).view());
       QuantizeResult result = quantize_linear(weights.linear.at(i).view(), factor, binarize,
                                               codebook, codewords.at(i), salient, backend);
-      weights.linear.at(i) = dequantize(result.linear, RowBlocks(backend));
+      const MatrixView<float> quantized = weights.linear.at(i).view();
+      const RowBlocks rows(backend);
+      rows(quantized.rows(), [&](std::size_t begin, std::size_t end) {
+        dequantize_rows(result.linear, begin, end, quantized);
+      });
       fold_transform(factors, weights.linear.at(i).view());
       block.linear.at(i) = std::move(result.linear);
       block.relative_error.at(i) = result.relative_error;

@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <numeric>
@@ -47,6 +48,22 @@ void check_hessian(const Matrix<float>& h, const Backend& backend) {
   if (first != bad.end() && *first < h.rows()) {
     check_row(h, *first);
   }
+}
+
+/// Eight sums side by side, then those one after the other.
+double sum_of_squares(std::span<const float> values) {
+  std::array<double, 8> sums{};
+  std::size_t j = 0;
+  for (; j + sums.size() <= values.size(); j += sums.size()) {
+    for (std::size_t l = 0; l < sums.size(); ++l) {
+      sums[l] += static_cast<double>(values[j + l]) * static_cast<double>(values[j + l]);
+    }
+  }
+  double sum = std::accumulate(sums.begin(), sums.end(), 0.0);
+  for (; j < values.size(); ++j) {
+    sum += static_cast<double>(values[j]) * static_cast<double>(values[j]);
+  }
+  return sum;
 }
 
 }  // namespace
@@ -135,11 +152,7 @@ double undamped_energy(double damped, MatrixView<const float> e, const HessianFa
   std::vector<double> undone(e.rows(), 0.0);  // of each row
   rows(e.rows(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      double squares = 0;
-      for (std::size_t j = 0; j < e.cols(); ++j) {
-        squares += square(i, j);
-      }
-      undone[i] = factor.lambda * squares;
+      undone[i] = factor.lambda * sum_of_squares(e.row(i));
       for (const std::uint32_t j : factor.dead_columns) {
         undone[i] += square(i, j);
       }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "common/allocation.hpp"
 #include "common/half.hpp"
 
 namespace btc {
@@ -142,7 +143,7 @@ QuantizedLinear assemble(const std::vector<PanelResult>& panels, std::size_t row
         Matrix<std::uint32_t>(rows, ceil_div(cols, static_cast<std::size_t>(vector_length)));
   }
   if (linear.groups > 1) {
-    linear.group = Matrix<std::uint8_t>(rows, cols);
+    linear.group = zeros_in_large_pages<std::uint8_t>(rows, cols);
   }
   allocate_scales(panels, whole_row ? 1 : panels.size(), linear);
   std::size_t salient = 0;

@@ -4,6 +4,7 @@
 
 #include "backend/decode_row.hpp"
 #include "backend/entry.hpp"
+#include "common/allocation.hpp"
 
 namespace btc {
 namespace {
@@ -15,23 +16,23 @@ void dequantize_levels(const QuantizedLinear& linear, std::size_t i, std::span<f
   }
 }
 
-/// Scales of row i in panel b, without those of columns.
-void fill_table(const QuantizedLinear& linear, std::size_t i, std::size_t b, RowScaleTable& table) {
+/// Values of row i in panel b, without the scales of columns.
+void set_values(const QuantizedLinear& linear, std::size_t i, std::size_t b, RowValues& values) {
   for (std::size_t g = 0; g < linear.groups; ++g) {
-    table.of_group[g] = {linear.row_alpha(i, g, b),
-                         linear.mu.empty() ? 0.0F : linear.mu(i, b * linear.groups + g)};
+    values.set(g, {linear.row_alpha(i, g, b),
+                   linear.mu.empty() ? 0.0F : linear.mu(i, b * linear.groups + g)});
   }
 }
 
 /// Entries of row i in columns [begin, end), outside the salient columns.
+/// @param one_group [m] zeros: the groups of a Linear that has only one
 RowEntries entries_of_row(const QuantizedLinear& linear, std::size_t i, std::size_t begin,
-                          std::size_t end) {
+                          std::size_t end, std::span<const std::uint8_t> one_group) {
   RowEntries entries;
   entries.first = begin;
   entries.signs = linear.signs.row(i);
-  if (!linear.group.empty()) {
-    entries.group = linear.group.row(i).subspan(begin, end - begin);
-  }
+  entries.group =
+      (linear.group.empty() ? one_group : linear.group.row(i)).subspan(begin, end - begin);
   if (!linear.alpha_col.empty()) {
     entries.column_scale = std::span(linear.alpha_col).subspan(begin);
     entries.column_scale_stride = linear.alpha_col.size() == linear.cols ? 0 : linear.cols;
@@ -67,14 +68,16 @@ void add_column_means(const QuantizedLinear& linear, std::span<float> q) {
 }
 
 /// Row i of `linear` into `q`.
-void dequantize_row(const QuantizedLinear& linear, std::size_t i, RowScaleTable& table,
+void dequantize_row(const QuantizedLinear& linear, std::size_t i,
+                    std::span<const std::uint8_t> one_group, RowValues& values,
                     std::span<float> q) {
   std::size_t rank = 0;
   for (std::size_t b = 0; b < linear.panels(); ++b) {
     const std::size_t begin = b * linear.panel;
     const std::size_t end = std::min(begin + linear.panel, linear.cols);
-    fill_table(linear, i, b, table);
-    decode_entries(table, entries_of_row(linear, i, begin, end), q.subspan(begin, end - begin));
+    set_values(linear, i, b, values);
+    decode_entries(values, entries_of_row(linear, i, begin, end, one_group),
+                   q.subspan(begin, end - begin));
     dequantize_salient(linear, i, b, rank, q);
   }
   add_column_means(linear, q);
@@ -99,18 +102,19 @@ int signed_level(const QuantizedLinear& linear, std::size_t i, std::size_t j) {
 
 void dequantize_rows(const QuantizedLinear& linear, std::size_t begin, std::size_t end,
                      MatrixView<float> q) {
-  RowScaleTable table;
+  const std::vector<std::uint8_t> one_group(linear.group.empty() ? linear.cols : 0, 0);
+  RowValues values;
   for (std::size_t i = begin; i < end; ++i) {
     if (linear.level_bits > 0) {
       dequantize_levels(linear, i, q.row(i));
     } else {
-      dequantize_row(linear, i, table, q.row(i));
+      dequantize_row(linear, i, one_group, values, q.row(i));
     }
   }
 }
 
 Matrix<float> dequantize(const QuantizedLinear& linear, const RowBlocks& rows) {
-  Matrix<float> q(linear.rows, linear.cols);
+  auto q = zeros_in_large_pages<float>(linear.rows, linear.cols);
   rows(q.rows(),
        [&](std::size_t begin, std::size_t end) { dequantize_rows(linear, begin, end, q.view()); });
   return q;

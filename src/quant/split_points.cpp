@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -420,6 +421,25 @@ std::vector<float> fraction_thresholds(std::span<const float> values,
   return thresholds;
 }
 
+/// Sets the groups of a row. One pass for each threshold, none with a branch.
+void group_row(std::span<const float> w, std::span<const float> thresholds,
+               std::span<std::uint8_t> groups) {
+  std::array<std::uint8_t, 256> found;
+  for (std::size_t begin = 0; begin < w.size(); begin += found.size()) {
+    const std::size_t count = std::min(found.size(), w.size() - begin);
+    found.fill(0);
+    for (const float threshold : thresholds) {
+      for (std::size_t j = 0; j < count; ++j) {
+        found[j] =
+            static_cast<std::uint8_t>(found[j] + (threshold <= std::fabs(w[begin + j]) ? 1 : 0));
+      }
+    }
+    for (std::size_t j = 0; j < count; ++j) {
+      groups[begin + j] = is_salient(groups[begin + j]) ? groups[begin + j] : found[j];
+    }
+  }
+}
+
 }  // namespace
 
 void split_by_metric(ArbSession& session, Panel panel, const Matrix<float>& metric,
@@ -493,19 +513,9 @@ void restore_shares(MatrixView<const float> w, MatrixView<const std::uint8_t> gr
 
 void group_by_thresholds(MatrixView<const float> w, MatrixView<const float> thresholds,
                          MatrixView<std::uint8_t> groups, const RowBlocks& rows) {
-  const auto group_row = [&](std::size_t i) {
-    const auto limits = thresholds.row(i);
-    for (std::size_t j = 0; j < w.cols(); ++j) {
-      std::uint8_t group = 0;
-      for (const float limit : limits) {
-        group = static_cast<std::uint8_t>(group + (limit <= std::fabs(w(i, j)) ? 1 : 0));
-      }
-      groups(i, j) = is_salient(groups(i, j)) ? groups(i, j) : group;
-    }
-  };
   rows(w.rows(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      group_row(i);
+      group_row(w.row(i), thresholds.row(i), groups.row(i));
     }
   });
 }
