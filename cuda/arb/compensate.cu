@@ -112,26 +112,47 @@ void ArbSession::compensate(Panel panel, MatrixView<const float> q, Compensation
   }
 }
 
+namespace {
+
+/// |E U^-1|^2. @param rows_of(begin, end) those rows of E, on the device
+template <typename RowsOf>
+double energy_by_slices(const Context& context, MatrixView<const float> u, std::size_t rows,
+                        const RowsOf& rows_of) {
+  const int m = narrow<int>(u.cols());
+  const double one = 1;
+  const DeviceArray<double> wide_u = widened(context, u);
+  DeviceMatrix<double> sums(context, rows, 1);
+  const std::size_t slice = std::max<std::size_t>(1, kSliceElements / u.cols());
+  for (std::size_t begin = 0; begin < rows; begin += slice) {
+    const std::size_t end = std::min(begin + slice, rows);
+    const DeviceArray<double> x = rows_of(begin, end);
+    const auto lock = context.use_libraries();
+    // Row-major X U = E is U^T X^T = E^T for a library that reads columns.
+    BTC_CUDA(cublasDtrsm(context.blas(), CUBLAS_SIDE_LEFT, CUBLAS_FILL_MODE_LOWER, CUBLAS_OP_N,
+                         CUBLAS_DIAG_NON_UNIT, m, narrow<int>(end - begin), &one, wide_u.data(), m,
+                         x.data(), m));
+    launch(context, {end - begin, kThreads}, square_rows,
+           MatrixView<const double>(x.data(), end - begin, u.cols()), sums.view().data() + begin);
+  }
+  return column_sums(context, std::move(sums)).front();
+}
+
+}  // namespace
+
 double ArbSession::energy(MatrixView<const float> e) const {
   context_->make_current();
-  const int m = narrow<int>(u_.cols());
-  const double one = 1;
-  const DeviceArray<double> u = widened(*context_, u_.view());
-  DeviceMatrix<double> sums(*context_, e.rows(), 1);
-  const std::size_t slice = std::max<std::size_t>(1, kSliceElements / u_.cols());
-  for (std::size_t begin = 0; begin < e.rows(); begin += slice) {
-    const std::size_t end = std::min(begin + slice, e.rows());
+  return energy_by_slices(*context_, u_.view(), e.rows(), [&](std::size_t begin, std::size_t end) {
     const DeviceMatrix<float> part(*context_, e.sub(begin, end, 0, e.cols()));
-    const DeviceArray<double> x = widened(*context_, part.view());
-    const auto lock = context_->use_libraries();
-    // Row-major X U = E is U^T X^T = E^T for a library that reads columns.
-    BTC_CUDA(cublasDtrsm(context_->blas(), CUBLAS_SIDE_LEFT, CUBLAS_FILL_MODE_LOWER, CUBLAS_OP_N,
-                         CUBLAS_DIAG_NON_UNIT, m, narrow<int>(end - begin), &one, u.data(), m,
-                         x.data(), m));
-    launch(*context_, {end - begin, kThreads}, square_rows,
-           MatrixView<const double>(x.data(), end - begin, e.cols()), sums.view().data() + begin);
-  }
-  return column_sums(*context_, std::move(sums)).front();
+    return widened(*context_, part.view());
+  });
+}
+
+double ArbSession::energy_of_weights() const {
+  context_->make_current();
+  return energy_by_slices(*context_, u_.view(), rows(), [&](std::size_t begin, std::size_t end) {
+    const MatrixView<const float> w = w_.view();
+    return widened(*context_, w.sub(begin, end, 0, w.cols()));
+  });
 }
 
 }  // namespace btc::cuda

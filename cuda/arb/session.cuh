@@ -31,6 +31,7 @@ class ArbSession final : public btc::ArbSession {
                     const PanelCode& code) override;
   void compensate(Panel panel, MatrixView<const float> q, Compensation kind) override;
   [[nodiscard]] double energy(MatrixView<const float> e) const override;
+  [[nodiscard]] double energy_of_weights() const override;
 
  private:
   /// Current weights of the panel [n, k], on the device.

@@ -126,6 +126,8 @@ class ArbSession {
   /// |E U^-1|^2 = tr(E H E^T) with the damped H. The session's weights play no part.
   /// @param e [n, m]
   virtual double energy(MatrixView<const float> e) const = 0;
+  /// The same of the session's current weights.
+  [[nodiscard]] virtual double energy_of_weights() const = 0;
 };
 
 /// Opens sessions on one device.

@@ -1,12 +1,12 @@
 #include "quant/quantize_linear.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <functional>
 #include <memory>
 #include <numeric>
 
+#include "common/allocation.hpp"
 #include "common/half.hpp"
 #include "common/int8_scales.hpp"
 #include "quant/given.hpp"
@@ -105,7 +105,7 @@ Matrix<float> checked_copy(MatrixView<const float> weight, const HessianFactor& 
             factor.u.cols());
   BTC_REQUIRE(InputError, weight.rows() > 0 && weight.cols() > 0, "weight is [", weight.rows(),
               ", ", weight.cols(), "], expected at least one row and column");
-  Matrix<float> w(weight.rows(), weight.cols());
+  auto w = zeros_in_large_pages<float>(weight.rows(), weight.cols());
   rows(w.rows(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       check_finite(weight, i);
@@ -414,24 +414,20 @@ void keep_ratio(const RowScales& scales, QuantizedLinear& linear) {
   linear.alpha = std::move(first);
 }
 
-using GroupCounts = std::array<std::uint64_t, 256>;
-
-GroupCounts count_groups(const Matrix<std::uint8_t>& groups) {
-  GroupCounts count{};
-  for (const std::uint8_t g : groups.values()) {
-    ++count[g];
-  }
-  return count;
-}
-
 std::vector<double> group_shares(const std::vector<PanelResult>& panels, const RowBlocks& blocks) {
-  std::vector<GroupCounts> counts(panels.size());
-  blocks.each(panels.size(),
-              [&](std::size_t p) { counts[p] = count_groups(panels[p].code.group); });
-  std::vector<double> share(panels.front().groups.count, 0.0);
-  for (const GroupCounts& count : counts) {
-    for (std::size_t g = 0; g < share.size(); ++g) {
-      share[g] += static_cast<double>(count.at(g));
+  const std::size_t groups = panels.front().groups.count;
+  Matrix<double> counts(panels.size(), groups);
+  blocks.each(panels.size(), [&](std::size_t p) {
+    const std::vector<std::uint8_t>& all = panels[p].code.group.values();
+    for (std::size_t g = 0; g < groups; ++g) {
+      const auto count = std::count(all.begin(), all.end(), static_cast<std::uint8_t>(g));
+      counts(p, g) = static_cast<double>(count);
+    }
+  });
+  std::vector<double> share(groups, 0.0);
+  for (std::size_t p = 0; p < counts.rows(); ++p) {
+    for (std::size_t g = 0; g < groups; ++g) {
+      share[g] += counts(p, g);
     }
   }
   const double total = std::accumulate(share.begin(), share.end(), 0.0);
@@ -449,25 +445,27 @@ Matrix<float> dequantized(const PanelResult& panel, const RowBlocks& rows) {
   return q;
 }
 
+double undamped(double damped, const Matrix<float>& e, const Settings& settings) {
+  return undamped_energy(damped, e.view(), settings.factor, settings.rows());
+}
+
+/// @param energy tr(W H W^T)
 /// @param q [n, m], used up
-double relative_error(const ArbSession& session, const Matrix<float>& w, Matrix<float> q,
-                      const Settings& settings) {
+double relative_error(const ArbSession& session, const Matrix<float>& w, double energy,
+                      Matrix<float> q, const Settings& settings) {
   Matrix<float>& error = q;
   settings.rows()(q.rows(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t e = begin * q.cols(); e < end * q.cols(); ++e) {
       error.values()[e] = w.values()[e] - error.values()[e];
     }
   });
-  const double energy =
-      undamped_energy(session.energy(w.view()), w.view(), settings.factor, settings.rows());
-  const double lost =
-      undamped_energy(session.energy(error.view()), error.view(), settings.factor, settings.rows());
+  const double lost = undamped(session.energy(error.view()), error, settings);
   return energy > 0 ? lost / energy : 0;
 }
 
 /// Scales and signs of all panels; the error is left to the caller.
-/// @param w without the given column means
-void quantize_signs(ArbSession& session, const Matrix<float>& w,
+/// @param w without the given column means; @param energy tr(W H W^T) of these
+void quantize_signs(ArbSession& session, const Matrix<float>& w, double energy,
                     const std::optional<GivenScales>& given, const Settings& settings,
                     QuantizeResult& result) {
   const std::vector<Panel> panels =
@@ -508,7 +506,7 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w,
   };
   if (settings.binarize.rounding == ScaleRounding::kEnd) {
     result.fitted = dequantize(assembled(), settings.rows());
-    result.fitted_error = relative_error(session, w, result.fitted, settings);
+    result.fitted_error = relative_error(session, w, energy, result.fitted, settings);
     for (PanelResult& panel : results) {
       round_scales(panel.panel, panel.scales);
     }
@@ -556,18 +554,21 @@ QuantizeResult quantize_linear(MatrixView<const float> weight, const HessianFact
   }
   const Matrix<float>& centred = given ? without_means : w;
   const auto session = backend.open_arb(centred.view(), factor.u.view());
+  // Before the panels change the session's weights.
+  const double energy = undamped(session->energy_of_weights(), centred, settings);
   QuantizeResult result;
   if (binarize.uniform != UniformRule::kNone) {
     result.linear = quantize_uniform(*session, w.rows(), factor, binarize);
     result.group_share = {1.0};
   } else {
-    quantize_signs(*session, centred, given, settings, result);
+    quantize_signs(*session, centred, energy, given, settings, result);
   }
   if (given) {
     result.linear.mu_col = given->mu_col;
   }
+  const double whole = given ? undamped(session->energy(w.view()), w, settings) : energy;
   result.relative_error =
-      relative_error(*session, w, dequantize(result.linear, settings.rows()), settings);
+      relative_error(*session, w, whole, dequantize(result.linear, settings.rows()), settings);
   return result;
 }
 

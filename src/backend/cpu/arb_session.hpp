@@ -29,6 +29,7 @@ class CpuArbSession final : public ArbSession {
                     const PanelCode& code) override;
   void compensate(Panel panel, MatrixView<const float> q, Compensation kind) override;
   [[nodiscard]] double energy(MatrixView<const float> e) const override;
+  [[nodiscard]] double energy_of_weights() const override { return energy(w_.view()); }
 
  private:
   Matrix<float> w_;

@@ -26,6 +26,7 @@ class ReferenceArbSession : public ArbSession {
                     const PanelCode& code) override;
   void compensate(Panel panel, MatrixView<const float> q, Compensation kind) override;
   [[nodiscard]] double energy(MatrixView<const float> e) const override;
+  [[nodiscard]] double energy_of_weights() const override { return energy(w_.view()); }
 
  private:
   [[nodiscard]] Matrix<float> metric(Panel panel) const;

@@ -466,6 +466,7 @@ TEST_P(ArbSessionTest, EnergyEqualsTheReference) {
   open(300, 200, 51);
   const double expected = reference_session_->energy(w_.view());
   EXPECT_NEAR(session_->energy(w_.view()), expected, 1e-5 * expected);
+  EXPECT_EQ(session_->energy_of_weights(), session_->energy(w_.view()));
 }
 
 TEST_P(ArbSessionTest, RefitEqualsTheReferenceAndLowersTheError) {

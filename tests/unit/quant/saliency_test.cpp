@@ -50,6 +50,7 @@ class GivenScores : public ArbSession {
     refuse();
   }
   [[nodiscard]] double energy(MatrixView<const float> /*e*/) const override { refuse(); }
+  [[nodiscard]] double energy_of_weights() const override { refuse(); }
 
   /// The ranking that was last scored; empty if none was.
   [[nodiscard]] const std::vector<std::uint32_t>& order() const { return order_; }
