@@ -1,106 +1,28 @@
 /// Every backend against hand-made cases and against the reference: integers equal, floats within
 /// the tolerance that stands beside them.
+#include "arb_session_case.hpp"
+
 #include <gmock/gmock.h>
 
 #include <cmath>
 #include <numeric>
 #include <utility>
 
-#include "backend/backend.hpp"
 #include "backend/entry.hpp"
-#include "common/rng.hpp"
-#include "support/backends.hpp"
-#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
 
+using test::expect_close;
+using test::expect_equal;
+using test::kDeviation;
+using test::random_factor;
+using test::random_groups;
 using test::random_matrix;
 using ::testing::ElementsAre;
 using ::testing::FloatEq;
 
-constexpr double kDeviation = 0.02;  // about that of trained weights
-
-/// Upper triangular, well conditioned, like the factor of a correlated Hessian.
-Matrix<float> random_factor(std::size_t m, Rng& rng) {
-  Matrix<float> u(m, m);
-  for (std::size_t i = 0; i < m; ++i) {
-    u(i, i) = static_cast<float>(0.5 + rng.uniform());
-    for (std::size_t j = i + 1; j < m; ++j) {
-      const double decay = std::exp(-0.3 * static_cast<double>(j - i));
-      u(i, j) = static_cast<float>(-0.6 * decay + 0.01 * rng.normal());
-    }
-  }
-  return u;
-}
-
-PanelGroups random_groups(std::size_t rows, std::size_t cols, std::size_t count,
-                          std::vector<std::uint32_t> salient, Rng& rng,
-                          std::size_t salient_count = 1) {
-  PanelGroups groups;
-  groups.count = count;
-  groups.salient_count = salient_count;
-  groups.salient = std::move(salient);
-  groups.group = Matrix<std::uint8_t>(rows, cols);
-  for (auto& g : groups.group.values()) {
-    g = static_cast<std::uint8_t>(rng.below(count));
-  }
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (const auto j : groups.salient) {
-      groups.group(i, j) = salient_code(rng.below(salient_count));
-    }
-  }
-  return groups;
-}
-
-double largest(const Matrix<float>& a) {
-  double result = 0;
-  for (const float x : a.values()) {
-    result = std::max(result, std::fabs(static_cast<double>(x)));
-  }
-  return result;
-}
-
-/// |a - b| <= tolerance * max |b|.
-void expect_close(const Matrix<float>& a, const Matrix<float>& b, double tolerance) {
-  ASSERT_EQ(a.size(), b.size());
-  const double limit = tolerance * largest(b);
-  for (std::size_t e = 0; e < a.size(); ++e) {
-    ASSERT_NEAR(a.values()[e], b.values()[e], limit) << "element " << e;
-  }
-}
-
-void expect_close(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {
-  ASSERT_EQ(a.size(), b.size());
-  for (std::size_t e = 0; e < a.size(); ++e) {
-    ASSERT_NEAR(a[e], b[e], tolerance * std::fabs(b[e])) << "element " << e;
-  }
-}
-
-void expect_equal(const PanelCode& a, const PanelCode& b) {
-  EXPECT_EQ(a.signs, b.signs);
-  EXPECT_EQ(a.residual, b.residual);
-  EXPECT_EQ(a.index, b.index);
-  EXPECT_EQ(a.group, b.group);
-  EXPECT_EQ(a.target, b.target);
-}
-
-class ArbSessionTest : public test::BackendTest {
- protected:
-  /// A session of both backends on the same Linear.
-  void open(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-    Rng rng(seed);
-    w_ = random_matrix(rows, cols, rng, kDeviation);
-    u_ = random_factor(cols, rng);
-    session_ = backend_->open_arb(w_.view(), u_.view());
-    reference_session_ = reference_->open_arb(w_.view(), u_.view());
-  }
-  std::unique_ptr<Backend> reference_ = make_reference_backend();
-  Matrix<float> w_;
-  Matrix<float> u_;
-  std::unique_ptr<ArbSession> session_;
-  std::unique_ptr<ArbSession> reference_session_;
-};
+class ArbSessionTest : public test::ArbSessionCase {};
 
 TEST_P(ArbSessionTest, EveryRuleFitsAsTheReferenceDoes) {
   open(70, 40, 21);
@@ -467,123 +389,6 @@ TEST_P(ArbSessionTest, EnergyEqualsTheReference) {
   const double expected = reference_session_->energy(w_.view());
   EXPECT_NEAR(session_->energy(w_.view()), expected, 1e-5 * expected);
   EXPECT_EQ(session_->energy_of_weights(), session_->energy(w_.view()));
-}
-
-TEST_P(ArbSessionTest, RefitEqualsTheReferenceAndLowersTheError) {
-  open(100, 96, 61);
-  Rng rng(62);
-  const PanelGroups groups = random_groups(100, 96, 3, {3, 20, 50, 51, 80}, rng, 2);
-  const PanelScales scales = session_->fit(w_.view(), groups, {FitRule::kArb, 2}).scales;
-  EncodeRule rule;
-  const PanelCode code = session_->encode({0, 96}, groups, scales, rule);
-  const PanelScales refitted = session_->refit({0, 96}, groups, scales, code);
-  const PanelScales expected = reference_session_->refit({0, 96}, groups, scales, code);
-  expect_close(refitted.alpha, expected.alpha, 1e-5);
-  expect_close(refitted.mu, expected.mu, 1e-5);
-  expect_close(refitted.salient_alpha, expected.salient_alpha, 1e-5);
-  const auto error = [&](const PanelScales& s) {
-    Matrix<float> e = dequantize_panel(s, groups, code);
-    for (std::size_t at = 0; at < e.size(); ++at) {
-      e.values()[at] = w_.values()[at] - e.values()[at];
-    }
-    return session_->energy(e.view());
-  };
-  EXPECT_LT(error(refitted), error(scales));
-}
-
-/// |(W - Q) V|^2 with V = U_CC^-1 of the columns C of a panel, in fp64.
-double refit_objective(const Matrix<float>& w, const Matrix<float>& q, const Matrix<float>& u,
-                       Panel panel) {
-  double sum = 0;
-  for (std::size_t i = 0; i < w.rows(); ++i) {
-    std::vector<double> left(panel.width());
-    for (std::size_t j = 0; j < left.size(); ++j) {
-      left[j] = static_cast<double>(w(i, j)) - static_cast<double>(q(i, j));
-    }
-    for (std::size_t l = 0; l < left.size(); ++l) {  // x U_CC = row
-      const std::size_t at = panel.begin + l;
-      const double x = left[l] / static_cast<double>(u(at, at));
-      sum += x * x;
-      for (std::size_t j = l + 1; j < left.size(); ++j) {
-        left[j] -= x * static_cast<double>(u(at, panel.begin + j));
-      }
-    }
-  }
-  return sum;
-}
-
-/// Every scale that a refit may change, with one of its size: a mean counts as its group's alpha.
-std::vector<std::pair<float*, float>> refitted_scales(PanelScales& scales) {
-  std::vector<std::pair<float*, float>> all;
-  for (float& alpha : scales.alpha.values()) {
-    all.emplace_back(&alpha, alpha);
-  }
-  for (std::size_t e = 0; e < scales.mu.size(); ++e) {
-    all.emplace_back(&scales.mu.values()[e], scales.alpha.values()[e]);
-  }
-  for (float& alpha : scales.salient_alpha.values()) {
-    all.emplace_back(&alpha, alpha);
-  }
-  for (std::size_t e = 0; e < scales.salient_mu.size(); ++e) {
-    all.emplace_back(&scales.salient_mu[e], scales.salient_alpha.values()[2 * e]);
-  }
-  return all;
-}
-
-// From scales that are a third too large, and means that are off, with and without column scales.
-TEST_P(ArbSessionTest, NoScaleNearARefittedOneIsBetter) {
-  constexpr Panel kPanel{16, 64};
-  open(6, 80, 63);
-  Rng rng(64);
-  const Matrix<float> w = session_->weights(kPanel);
-  const PanelGroups groups =
-      random_groups(6, kPanel.width(), 2, {3, 8, 20, 21, 30, 33, 40, 45}, rng, 2);
-  for (const FitRule rule : {FitRule::kArb, FitRule::kArbRc}) {
-    PanelScales scales = session_->fit(w.view(), groups, {rule, 2}).scales;
-    ASSERT_EQ(scales.mu.empty(), rule == FitRule::kArbRc);
-    ASSERT_EQ(scales.alpha_col.empty(), rule == FitRule::kArb);
-    const PanelCode code = nearest_signs(w.view(), groups, scales);
-    for (const auto& [scale, size] : refitted_scales(scales)) {
-      *scale += size / 3;
-    }
-    PanelScales refitted = session_->refit(kPanel, groups, scales, code);
-    EXPECT_EQ(refitted.mu.empty(), scales.mu.empty());
-    EXPECT_EQ(refitted.alpha_col, scales.alpha_col);
-    const auto objective = [&] {
-      return refit_objective(w, dequantize_panel(refitted, groups, code), u_, kPanel);
-    };
-    const double best = objective();
-    std::size_t number = 0;
-    for (const auto& [scale, size] : refitted_scales(refitted)) {
-      const float own = *scale;
-      for (const float share : {-0.01F, 0.01F}) {
-        *scale = own + share * size;
-        EXPECT_GE(objective(), best) << "scale " << number << " moved by " << share;
-      }
-      *scale = own;
-      ++number;
-    }
-    EXPECT_EQ(number, rule == FitRule::kArb ? 6U * 10 : 6U * 6);
-  }
-}
-
-TEST_P(ArbSessionTest, RefitKeepsScalesThatNothingDetermines) {
-  open(4, 8, 71);
-  PanelGroups groups;
-  groups.count = 2;
-  groups.group = Matrix<std::uint8_t>(4, 8);  // group 1 is empty
-  PanelScales scales = session_->fit(w_.view(), groups, {FitRule::kArb, 2}).scales;
-  scales.alpha(0, 1) = 7;
-  PanelCode code = nearest_signs(w_.view(), groups, scales);
-  for (std::size_t j = 0; j < 8; ++j) {
-    code.signs.set(0, j, true);  // alpha and mu of this row cannot be told apart
-  }
-  const PanelScales refitted = session_->refit({0, 8}, groups, scales, code);
-  EXPECT_EQ(refitted.alpha(0, 1), 7);
-  for (const float alpha : refitted.alpha.values()) {
-    EXPECT_TRUE(std::isfinite(alpha));
-    EXPECT_LT(std::fabs(alpha), 8);
-  }
 }
 
 BTC_FOR_ALL_BACKENDS(ArbSessionTest);

@@ -44,6 +44,25 @@ TEST(BitMatrix, PatternsReadPlusOneBehindTheRow) {
   EXPECT_EQ(bits.bytes()[3], 0b10U) << "pad bits stay 0";
 }
 
+TEST(BitMatrix, PatternsAreTheBitsFromAnyColumnOn) {
+  BitMatrix bits(2, 45);
+  Rng rng(1);
+  for (std::size_t j = 0; j < bits.cols(); ++j) {
+    bits.set(0, j, rng.below(2) == 1);
+    bits.set(1, j, rng.below(2) == 1);
+  }
+  for (std::size_t begin = 0; begin < bits.cols() + 3; ++begin) {
+    for (const int length : {kMinVectorLength, 16, 17, kMaxVectorLength}) {
+      Pattern expected = 0;
+      for (int b = 0; b < length; ++b) {
+        const std::size_t j = begin + static_cast<std::size_t>(b);
+        expected |= static_cast<Pattern>(j >= bits.cols() || bits.get(1, j)) << b;
+      }
+      ASSERT_EQ(bits.pattern(1, begin, length), expected) << begin << ", " << length;
+    }
+  }
+}
+
 TEST(Matrix, TakesAsManyValuesAsItHasElements) {
   const Matrix<int> matrix(2, 3, std::vector<int>{1, 2, 3, 4, 5, 6});
   EXPECT_EQ(matrix(1, 0), 4);
