@@ -16,6 +16,7 @@ namespace {
 using test::expect_close;
 using test::expect_equal;
 using test::kDeviation;
+using test::largest;
 using test::random_factor;
 using test::random_groups;
 using test::random_matrix;
