@@ -11,6 +11,7 @@
 #include "common/error.hpp"
 #include "cuda/comm/communicators.hpp"
 #include "cuda/comm/device_stream.cuh"
+#include "cuda/runtime/array.cuh"
 
 namespace btc::cuda {
 namespace {
@@ -24,29 +25,6 @@ constexpr std::chrono::microseconds kPause{20};
 
 /// Most counts that are on the device at once: 32 MiB.
 constexpr std::size_t kSumWords = std::size_t{1} << 22U;
-
-/// Memory of the device for counts, in the order of a stream.
-class DeviceWords {
- public:
-  DeviceWords(std::size_t count, cudaStream_t stream) : stream_(stream) {
-    if (count > 0) {
-      BTC_CUDA(cudaMallocAsync(reinterpret_cast<void**>(&data_), count * sizeof(std::uint64_t),
-                               stream_));
-    }
-  }
-  ~DeviceWords() {
-    if (data_ != nullptr) {
-      cudaFreeAsync(data_, stream_);
-    }
-  }
-  DeviceWords(const DeviceWords&) = delete;
-  DeviceWords& operator=(const DeviceWords&) = delete;
-  [[nodiscard]] std::uint64_t* data() const { return data_; }
-
- private:
-  cudaStream_t stream_;
-  std::uint64_t* data_ = nullptr;
-};
 
 std::string unique_id() {
   ncclUniqueId id;
@@ -103,24 +81,22 @@ class NcclCommunicator final : public DeviceCommunicator {
   }
   void all_reduce_sum(std::span<std::uint64_t> values) override {
     begin(std::nullopt);
-    const DeviceWords words(std::min(values.size(), kSumWords), stream_.get());
     for (std::size_t first = 0; first < values.size(); first += kSumWords) {
-      sum_part(values.subspan(first, std::min(kSumWords, values.size() - first)), words.data());
+      sum_part(values.subspan(first, std::min(kSumWords, values.size() - first)));
     }
   }
 
  private:
   NcclCommunicator(int rank, int size, int device) : rank_(rank), size_(size), stream_(device) {}
 
-  /// @param words on the device, at least as many
-  void sum_part(std::span<std::uint64_t> values, std::uint64_t* words) {
-    BTC_CUDA(cudaMemcpyAsync(words, values.data(), values.size_bytes(), cudaMemcpyHostToDevice,
-                             stream_.get()));
-    settle(ncclAllReduce(words, words, values.size(), ncclUint64, ncclSum, comm_, stream_.get()),
+  void sum_part(std::span<std::uint64_t> values) {
+    DeviceArray<std::uint64_t> words(stream_.get(), values.size());
+    words.upload(values);
+    settle(ncclAllReduce(words.data(), words.data(), words.size(), ncclUint64, ncclSum, comm_,
+                         stream_.get()),
            "ncclAllReduce");
     wait("ncclAllReduce");  // before a copy that would wait for ever if a peer were lost
-    BTC_CUDA(cudaMemcpyAsync(values.data(), words, values.size_bytes(), cudaMemcpyDeviceToHost,
-                             stream_.get()));
+    words.download(values);
     BTC_CUDA(cudaStreamSynchronize(stream_.get()));
   }
 

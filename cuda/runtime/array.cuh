@@ -20,7 +20,8 @@ class DeviceArray {
 
  public:
   DeviceArray() = default;
-  DeviceArray(const Context& context, std::size_t size) : stream_(context.stream()), size_(size) {
+  DeviceArray(const Context& context, std::size_t size) : DeviceArray(context.stream(), size) {}
+  DeviceArray(cudaStream_t stream, std::size_t size) : stream_(stream), size_(size) {
     if (size > 0) {
       BTC_CUDA(cudaMallocAsync(reinterpret_cast<void**>(&data_), size * sizeof(T), stream_));
     }
