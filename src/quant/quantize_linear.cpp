@@ -479,12 +479,8 @@ void quantize_signs(ArbSession& session, const Matrix<float>& w, double energy,
   std::vector<PanelResult> results;
   for (std::size_t p = 0; p < panels.size(); ++p) {
     results.push_back(binarize_panel(session, panels[p], p, plan ? &*plan : nullptr, settings));
-    PanelResult& panel = results.back();
-    const Matrix<float> q = dequantized(panel, settings.rows());
+    const Matrix<float> q = dequantized(results.back(), settings.rows());
     session.compensate(panels[p], q.view(), settings.binarize.compensation);
-    if (!settings.keeps_targets()) {
-      panel.code.target = {};
-    }
   }
   if (settings.after_loop() || (settings.refit() && plan)) {
     const Matrix<float> targets = assemble_targets(results, w.rows(), w.cols());
