@@ -5,12 +5,12 @@
 
 #include <cmath>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "backend/backend.hpp"
 #include "common/rng.hpp"
 #include "support/backends.hpp"
+#include "support/random_groups.hpp"
 #include "support/random_matrix.hpp"
 
 namespace btc::test {
@@ -28,25 +28,6 @@ inline Matrix<float> random_factor(std::size_t m, Rng& rng) {
     }
   }
   return u;
-}
-
-inline PanelGroups random_groups(std::size_t rows, std::size_t cols, std::size_t count,
-                                 std::vector<std::uint32_t> salient, Rng& rng,
-                                 std::size_t salient_count = 1) {
-  PanelGroups groups;
-  groups.count = count;
-  groups.salient_count = salient_count;
-  groups.salient = std::move(salient);
-  groups.group = Matrix<std::uint8_t>(rows, cols);
-  for (auto& g : groups.group.values()) {
-    g = static_cast<std::uint8_t>(rng.below(count));
-  }
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (const auto j : groups.salient) {
-      groups.group(i, j) = salient_code(rng.below(salient_count));
-    }
-  }
-  return groups;
 }
 
 inline double largest(const Matrix<float>& a) {

@@ -7,6 +7,7 @@
 
 #include "backend/entry.hpp"
 #include "common/rng.hpp"
+#include "support/random_groups.hpp"
 #include "support/random_matrix.hpp"
 
 namespace btc {
@@ -33,18 +34,7 @@ void flip_coins(BitMatrix& bits, Rng& rng) {
 
 RandomPanel random_panel(Rng& rng) {
   RandomPanel panel;
-  panel.groups.count = kGroups;
-  panel.groups.salient_count = kSalientGroups;
-  panel.groups.salient = {0, 7, 8, 36};
-  panel.groups.group = Matrix<std::uint8_t>(kRows, kCols);
-  for (std::uint8_t& g : panel.groups.group.values()) {
-    g = static_cast<std::uint8_t>(rng.below(kGroups));
-  }
-  for (std::size_t i = 0; i < kRows; ++i) {
-    for (const std::uint32_t j : panel.groups.salient) {
-      panel.groups.group(i, j) = salient_code(rng.below(kSalientGroups));
-    }
-  }
+  panel.groups = test::random_groups(kRows, kCols, kGroups, {0, 7, 8, 36}, rng, kSalientGroups);
   panel.scales.alpha = test::random_matrix(kRows, kGroups, rng, 1);
   panel.scales.mu = test::random_matrix(kRows, kGroups, rng, 1);
   panel.scales.salient_alpha = test::random_matrix(kRows, 2 * kSalientGroups, rng, 1);

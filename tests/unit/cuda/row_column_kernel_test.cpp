@@ -6,11 +6,13 @@
 #include "common/rng.hpp"
 #include "cuda/arb/row_column.hpp"
 #include "support/host_team.hpp"
+#include "support/random_groups.hpp"
 #include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
 
+using test::random_groups;
 using test::random_matrix;
 
 constexpr double kDeviation = 0.02;  // about that of trained weights
@@ -134,24 +136,6 @@ void expect_reference(const Matrix<float>& x, const PanelGroups& groups, int ite
   expect_close(got.salient_alpha_col, expected.salient_alpha_col);
 }
 
-PanelGroups random_groups(std::size_t rows, std::size_t cols, std::size_t count,
-                          std::vector<std::uint32_t> salient, std::size_t salient_count, Rng& rng) {
-  PanelGroups groups;
-  groups.count = count;
-  groups.salient = std::move(salient);
-  groups.salient_count = salient_count;
-  groups.group = Matrix<std::uint8_t>(rows, cols);
-  for (auto& g : groups.group.values()) {
-    g = static_cast<std::uint8_t>(rng.below(count));
-  }
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (const auto j : groups.salient) {
-      groups.group(i, j) = salient_code(rng.below(salient_count));
-    }
-  }
-  return groups;
-}
-
 TEST(RowColumnKernel, EqualsTheReference) {
   Rng rng(1);
   for (const std::size_t rows : {3U, 33U}) {
@@ -163,13 +147,13 @@ TEST(RowColumnKernel, EqualsTheReference) {
         if (width > 20) {
           salient = {0, 7, 20};
         }
-        expect_reference(x, random_groups(rows, width, 3, salient, 2, rng), 1, members);
-        expect_reference(x, random_groups(rows, width, 1, {}, 1, rng), 0, members);
+        expect_reference(x, random_groups(rows, width, 3, salient, rng, 2), 1, members);
+        expect_reference(x, random_groups(rows, width, 1, {}, rng), 0, members);
       }
     }
   }
   const Matrix<float> x = random_matrix(130, 128, rng, kDeviation);
-  expect_reference(x, random_groups(130, 128, 2, {3, 64, 127}, 1, rng), 15, 1);
+  expect_reference(x, random_groups(130, 128, 2, {3, 64, 127}, rng), 15, 1);
 }
 
 // Beside their squares what keeps the denominators from zero counts.
@@ -179,7 +163,7 @@ TEST(RowColumnKernel, SmallScalesEqualTheReference) {
   for (float& value : x.values()) {
     value *= 0.01F;
   }
-  expect_reference(x, random_groups(20, 10, 2, {4, 9}, 1, rng), 3, 1);
+  expect_reference(x, random_groups(20, 10, 2, {4, 9}, rng), 3, 1);
 }
 
 TEST(RowColumnKernel, RowsOfZerosHaveNoPartInTheStart) {
@@ -189,8 +173,8 @@ TEST(RowColumnKernel, RowsOfZerosHaveNoPartInTheStart) {
     x(3, j) = 0;
     x(35, j) = 0;
   }
-  expect_reference(x, random_groups(40, 12, 2, {4, 9}, 1, rng), 0, 32);
-  expect_reference(x, random_groups(40, 12, 2, {4, 9}, 1, rng), 3, 32);
+  expect_reference(x, random_groups(40, 12, 2, {4, 9}, rng), 0, 32);
+  expect_reference(x, random_groups(40, 12, 2, {4, 9}, rng), 3, 32);
 }
 
 }  // namespace

@@ -135,14 +135,14 @@ class Hessians : public ::testing::Test {
  protected:
   void SetUp() override { configure_torch(1); }
   using Sums = std::array<Matrix<float>, kSharedInputs.size()>;
-  /// All sums over `passes` times the same sequence.
+  /// All sums over `passes` times the same sequence, times `scale`.
   static Sums sums_of(const ModelConfig& config, const BlockWeights& weights,
-                      const Matrix<float>& hidden, int passes = 1) {
+                      const Matrix<float>& hidden, int passes = 1, float scale = 1) {
     HessianSums sums(config, weights, kSharedInputs);
     for (int pass = 0; pass < passes; ++pass) {
       sums.add(hidden.view());
     }
-    return sums.take();
+    return sums.take(scale);
   }
 };
 
@@ -279,12 +279,8 @@ TEST_F(Hessians, AScaleMultipliesEveryEntryOnce) {
   const BlockWeights weights = golden.model->load_block(0);
   const Matrix<float> hidden = golden.model->embed(golden.ids);
   const Sums sums = sums_of(config, weights, hidden, 3);
-  HessianSums again(config, weights, kSharedInputs);
-  for (int pass = 0; pass < 3; ++pass) {
-    again.add(hidden.view());
-  }
   constexpr float kScale = 1.0F / 3.0F;
-  const Sums means = again.take(kScale);
+  const Sums means = sums_of(config, weights, hidden, 3, kScale);
   for (std::size_t i = 0; i < sums.size(); ++i) {
     ASSERT_EQ(means.at(i).size(), sums.at(i).size());
     for (std::size_t e = 0; e < sums.at(i).size(); ++e) {

@@ -8,13 +8,13 @@
 #include <gmock/gmock.h>
 
 #include <array>
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "model/block_forward.hpp"
 #include "model/staged_transfer.hpp"
 #include "model/transformer.hpp"
+#include "support/torch_device.hpp"
 
 namespace btc {
 namespace {
@@ -57,15 +57,7 @@ constexpr std::array kShapes = {Shape{70, kCols},    Shape{2048, kCols}, Shape{k
 
 class StagedTransferOnDevice : public ::testing::Test {
  protected:
-  void SetUp() override {
-    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
-    configure_torch(2);
-    ASSERT_TRUE(torch_has_cuda()) << "the CUDA half of LibTorch is linked but not loaded";
-    if (torch_device_count() == 0) {
-      GTEST_SKIP() << "no CUDA device";
-    }
-    place_ = torch_place_of_rank(0);
-  }
+  void SetUp() override { test::use_torch_device(2, place_); }
   /// Products that take the device several milliseconds, longer than the host takes for a buffer.
   void keep_busy() {
     if (!busy_.defined()) {

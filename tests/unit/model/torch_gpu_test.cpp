@@ -12,15 +12,18 @@
 #include <string>
 #include <utility>
 
-#include "common/rng.hpp"
 #include "model/block_forward.hpp"
 #include "model/block_gradient.hpp"
 #include "model/checkpoint.hpp"
 #include "model/hessian_sums.hpp"
 #include "support/bf16_matrix.hpp"
+#include "support/random_matrix.hpp"
+#include "support/torch_device.hpp"
 
 namespace btc {
 namespace {
+
+using test::random_matrix;
 
 constexpr std::size_t kTokens = 70;
 
@@ -47,29 +50,17 @@ void expect_close(const Matrix<float>& found, const Matrix<float>& expected,
   expect_close(found.values(), expected.values(), what);
 }
 
-Matrix<float> random(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  Rng rng(seed);
-  Matrix<float> matrix(rows, cols);
-  for (float& value : matrix.values()) {
-    value = static_cast<float>(rng.normal());
-  }
-  return matrix;
-}
-
 class OnDevice : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
-    configure_torch(1);
-    ASSERT_TRUE(torch_has_cuda()) << "the CUDA half of LibTorch is linked but not loaded";
-    if (torch_device_count() == 0) {
-      GTEST_SKIP() << "no CUDA device";
+    test::use_torch_device(1, place_);
+    if (IsSkipped() || HasFatalFailure()) {
+      return;
     }
-    place_ = torch_place_of_rank(0);
     model_ = Checkpoint::open(std::filesystem::path(BTC_SOURCE_DIR) / "tests/golden/models" /
                               GetParam());
     weights_ = model_->load_block(1);
-    input_ = random(kTokens, config().hidden, 1);
+    input_ = random_matrix(kTokens, config().hidden, 1);
   }
   [[nodiscard]] const ModelConfig& config() const { return model_->config(); }
 
@@ -100,7 +91,7 @@ TEST_P(OnDevice, HiddenStatesOfABlock) {
 }
 
 TEST_P(OnDevice, HessianSums) {
-  const Matrix<float> second = random(kTokens - 9, config().hidden, 2);
+  const Matrix<float> second = random_matrix(kTokens - 9, config().hidden, 2);
   const auto sums = [&](TorchPlace place) {
     btc::HessianSums hessians(config(), weights_, kSharedInputs, place);
     hessians.add(input_.view());
@@ -132,7 +123,7 @@ TEST_P(OnDevice, HessianSumsOfManySequencesOfDifferentLengths) {
     Matrix<float> memory(450, config().hidden);
     for (std::size_t s = 0; s < kLengths.size(); ++s) {
       const auto hidden = memory.view().sub(0, kLengths.at(s), 0, memory.cols());
-      const Matrix<float> values = random(hidden.rows(), hidden.cols(), 10 + s);
+      const Matrix<float> values = random_matrix(hidden.rows(), hidden.cols(), 10 + s);
       for (std::size_t t = 0; t < hidden.rows(); ++t) {
         std::copy(values.row(t).begin(), values.row(t).end(), hidden.row(t).begin());
       }
@@ -171,7 +162,7 @@ TEST_P(OnDevice, HessianSumsWiderThanAPanel) {
   BlockWeights weights = weights_;
   for (const LinearKind kind : {LinearKind::kGate, LinearKind::kUp, LinearKind::kDown}) {
     const auto [rows, cols] = linear_shape(wide, kind);
-    weights.linear.at(index_of(kind)) = random(rows, cols, index_of(kind));
+    weights.linear.at(index_of(kind)) = random_matrix(rows, cols, index_of(kind));
     weights.bias.at(index_of(kind)).clear();
   }
   const auto mean = [&](TorchPlace place) {
@@ -190,7 +181,7 @@ TEST_P(OnDevice, HessianSumsWiderThanAPanel) {
 }
 
 TEST_P(OnDevice, BlockGradients) {
-  const Matrix<float> direction = random(kTokens, config().hidden, 3);
+  const Matrix<float> direction = random_matrix(kTokens, config().hidden, 3);
   const auto gradients = [&](TorchPlace place, Matrix<float>& input_gradient) {
     BlockBackward block(config(), weights_, place);
     for (int pass = 0; pass < 2; ++pass) {
@@ -232,7 +223,7 @@ TEST_P(OnDevice, LogitsLossAndDivergence) {
   for (std::size_t t = 0; t < kTokens; ++t) {
     EXPECT_NEAR(found[t], expected[t], kTolerance * std::max(1.0, expected[t]));
   }
-  const Matrix<float> target = random(kTokens, config().hidden, 4);
+  const Matrix<float> target = random_matrix(kTokens, config().hidden, 4);
   const HeadDivergence there =
       HeadBackward(*model_, place_).divergence(input_.view(), target.view(), true);
   const HeadDivergence here = HeadBackward(*model_).divergence(input_.view(), target.view(), true);
