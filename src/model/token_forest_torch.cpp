@@ -9,7 +9,6 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <functional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -20,24 +19,6 @@
 namespace btc {
 
 namespace {
-
-/// Calls `work` for each tree: on the CPU trees are shared out over the threads, each computed by
-/// one of them.
-void for_each_tree(const TorchPlace& place, std::size_t trees,
-                   const std::function<void(std::size_t)>& work) {
-  if (place.on_device()) {
-    for (std::size_t tree = 0; tree < trees; ++tree) {
-      work(tree);
-    }
-    return;
-  }
-  at::parallel_for(0, narrow<std::int64_t>(trees), 1, [&](std::int64_t begin, std::int64_t end) {
-    const c10::InferenceMode inference;  // of this thread
-    for (std::int64_t tree = begin; tree < end; ++tree) {
-      work(static_cast<std::size_t>(tree));
-    }
-  });
-}
 
 /// Rotates x [N, heads, head_dim] by the positions of its tokens, in place: one pass over memory,
 /// where tensor operations take six. On the CPU.
@@ -86,7 +67,11 @@ at::Tensor attend(const TransformerBlock& block, const at::Tensor& input, const 
   }
   const auto group = narrow<std::int64_t>(config.heads / config.kv_heads);
   const at::Tensor mixed = at::empty(q.sizes(), q.options());
-  for_each_tree(place, forest.trees(), [&](std::size_t tree) {
+  const auto entries = [&](std::size_t tree) {
+    return (forest.tree_start[tree + 1] - forest.tree_start[tree]) * config.heads * config.head_dim;
+  };
+  share_out(place, forest.trees(), entries, [&](std::size_t tree) {
+    const c10::InferenceMode inference;  // of this thread
     const auto first = narrow<std::int64_t>(forest.tree_start[tree]);
     const auto n = narrow<std::int64_t>(forest.tree_start[tree + 1]) - first;
     const auto of_tree = [&](const at::Tensor& x) {  // [N, heads, d] -> [1, heads, n, d]

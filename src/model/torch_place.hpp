@@ -1,7 +1,9 @@
 #pragma once
 /// Where LibTorch computes.
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -30,6 +32,16 @@ void release_kept_memory(const TorchPlace& place);
 /// Bytes that new tensors can take there now: of the device, or of this machine without swapping.
 /// 0 if the system does not say.
 std::uint64_t free_memory(const TorchPlace& place);
+/// Entries of a tensor (16 MiB) up to which one thread is faster than waiting for all threads in
+/// every operation.
+constexpr std::size_t kSmallTensor = std::size_t{1} << 22;
+/// Calls `work` for 0 to count - 1. On the CPU items are shared out over the threads, one thread
+/// each, where `entries` of an item, its largest tensor, is at most kSmallTensor; other items come
+/// before, one after the other with all threads. So the bits of an item do not depend on the other
+/// items. On a device all run one after the other.
+void share_out(const TorchPlace& place, std::size_t count,
+               const std::function<std::size_t(std::size_t)>& entries,
+               const std::function<void(std::size_t)>& work);
 /// For the log: "the CPU", or "CUDA device 0".
 std::string describe(const TorchPlace& place);
 

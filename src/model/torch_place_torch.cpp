@@ -1,9 +1,12 @@
+#include <ATen/Parallel.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
+#include <atomic>
 #include <fstream>
 #include <limits>
+#include <vector>
 
 #include "common/error.hpp"
 #include "common/matrix.hpp"
@@ -47,6 +50,26 @@ std::uint64_t free_memory(const TorchPlace& place) {
     file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
   }
   return 0;
+}
+
+void share_out(const TorchPlace& place, std::size_t count,
+               const std::function<std::size_t(std::size_t)>& entries,
+               const std::function<void(std::size_t)>& work) {
+  std::vector<std::size_t> shared;
+  for (std::size_t item = 0; item < count; ++item) {
+    if (place.on_device() || entries(item) > kSmallTensor) {
+      work(item);
+    } else {
+      shared.push_back(item);
+    }
+  }
+  // Also a lone item runs inside of the parallel region, where LibTorch starts no threads.
+  std::atomic<std::size_t> next = 0;
+  at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
+    for (std::size_t i = next++; i < shared.size(); i = next++) {
+      work(shared[i]);
+    }
+  });
 }
 
 std::string describe(const TorchPlace& place) {
