@@ -18,7 +18,34 @@ double mean(std::span<const double> values) {
   return sum / static_cast<double>(values.size());
 }
 
+/// Of windows that are in memory together.
+std::vector<double> nll_together(const ModelSource& model, const HeadForward& head,
+                                 MatrixView<const std::int32_t> windows, TorchPlace place) {
+  const auto entries = [&](std::size_t) { return largest_tensor(model.config(), windows.cols()); };
+  std::vector<Matrix<float>> hidden;
+  for (std::size_t w = 0; w < windows.rows(); ++w) {
+    hidden.push_back(model.embed(windows.row(w)));
+  }
+  for (int b = 0; b < model.config().blocks; ++b) {
+    const BlockForward block(model.config(), model.load_block(b), place);
+    block.prepare(windows.cols());
+    share_out(place, windows.rows(), entries,
+              [&](std::size_t w) { hidden[w] = block.run(hidden[w].view()); });
+  }
+  const std::size_t predicted = windows.cols() - 1;
+  std::vector<double> result(windows.rows());
+  share_out(place, windows.rows(), entries, [&](std::size_t w) {
+    result[w] = mean(head.nll(hidden[w].view().sub(0, predicted, 0, hidden[w].cols()),
+                              windows.row(w).subspan(1)));
+  });
+  return result;
+}
+
 }  // namespace
+
+std::size_t largest_tensor(const ModelConfig& config, std::size_t window) {
+  return window * config.intermediate;
+}
 
 std::vector<double> window_nll(const ModelSource& model, MatrixView<const std::int32_t> windows,
                                std::size_t windows_in_memory, TorchPlace place) {
@@ -32,22 +59,8 @@ std::vector<double> window_nll(const ModelSource& model, MatrixView<const std::i
   const HeadForward head(model, place);
   for (std::size_t begin = 0; begin < windows.rows(); begin += windows_in_memory) {
     const std::size_t end = std::min(begin + windows_in_memory, windows.rows());
-    std::vector<Matrix<float>> hidden;
-    for (std::size_t w = begin; w < end; ++w) {
-      hidden.push_back(model.embed(windows.row(w)));
-    }
-    for (int b = 0; b < model.config().blocks; ++b) {
-      const BlockForward block(model.config(), model.load_block(b), place);
-      for (Matrix<float>& states : hidden) {
-        states = block.run(states.view());
-      }
-    }
-    const std::size_t predicted = windows.cols() - 1;
-    for (std::size_t w = begin; w < end; ++w) {
-      const Matrix<float>& states = hidden[w - begin];
-      result.push_back(mean(
-          head.nll(states.view().sub(0, predicted, 0, states.cols()), windows.row(w).subspan(1))));
-    }
+    const auto part = nll_together(model, head, windows.sub(begin, end, 0, windows.cols()), place);
+    result.insert(result.end(), part.begin(), part.end());
   }
   return result;
 }

@@ -1,6 +1,7 @@
 #pragma once
 /// Perplexity by the GPTQ protocol. No MPI: the pipeline shards windows over ranks.
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,6 +11,10 @@
 #include "model/torch_place.hpp"
 
 namespace btc {
+
+/// Entries of the largest tensor that a block makes of one window. Where they are at most
+/// kSmallTensor every thread takes a window of its own.
+std::size_t largest_tensor(const ModelConfig& config, std::size_t window);
 
 /// Mean negative log-likelihood of each window: positions 0..T-2 predict 1..T-1. Blocks are
 /// streamed: one block's weights at a time, the hidden states of `windows_in_memory` windows. Each

@@ -32,6 +32,9 @@ class BlockForward {
   BlockForward(BlockForward&&) noexcept;
   BlockForward& operator=(BlockForward&&) noexcept;
   [[nodiscard]] const TorchPlace& place() const;
+  /// Sequences will have at most so many positions. `run` may then be called by several threads at
+  /// once.
+  void prepare(std::size_t positions) const;
   /// Output hidden states [T, hidden] of one sequence from position 0, causal attention.
   [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden) const;
   /// The same, from and to bf16 at the place of the block: nothing moves between host and device.

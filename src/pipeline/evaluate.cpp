@@ -20,7 +20,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int kEvaluateVersion = 1;
+constexpr int kEvaluateVersion = 2;
 
 /// Windows of one perplexity, made and kept in the run directory.
 struct KeptWindows {

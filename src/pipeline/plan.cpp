@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/error.hpp"
+#include "eval/perplexity.hpp"
 #include "learn/block_transform.hpp"
 #include "learn/learn_transform.hpp"
 #include "pack/packed_block.hpp"
@@ -157,13 +158,17 @@ Sizes measure(const PipelineConfig& config, const ModelConfig& model, std::uint6
   return sizes;
 }
 
-/// Hidden states of one part, what one forward call makes of its batch, and the logits of the rows
-/// that the head takes at once. Blocks stay in what memory is free beyond that.
-std::uint64_t zero_shot_memory(const ZeroShotParams& params, const ModelConfig& model) {
+/// What one forward call makes of so many tokens, and the logits of the rows that the head takes at
+/// once.
+std::uint64_t forward_memory(std::size_t tokens, const ModelConfig& model) {
   const std::uint64_t row = 6 * model.hidden + 3 * model.intermediate;
-  return (params.tokens_in_memory * model.hidden + params.batch_tokens * row +
-          2 * kHeadRows * model.vocab_size) *
-         kFp32;
+  return (tokens * row + 2 * kHeadRows * model.vocab_size) * kFp32;
+}
+
+/// Hidden states of one part and one forward call. Blocks stay in what memory is free beyond that.
+std::uint64_t zero_shot_memory(const ZeroShotParams& params, const ModelConfig& model) {
+  return params.tokens_in_memory * model.hidden * kFp32 +
+         forward_memory(params.batch_tokens, model);
 }
 
 /// Windows or requests of one part on one rank, as hidden states.
@@ -174,8 +179,10 @@ std::uint64_t evaluation_memory(const PipelineConfig& config, const ModelConfig&
     const std::uint64_t share =
         ceil_div(config.evaluate.windows_in_memory, static_cast<std::size_t>(ranks));
     const std::uint64_t hidden = share * params.window * model.hidden * kFp32;
-    const std::uint64_t logits = 2 * params.window * model.vocab_size * kFp32;
-    largest = std::max(largest, hidden + logits);
+    const bool small = largest_tensor(model, params.window) <= kSmallTensor;
+    const std::uint64_t at_once =
+        small ? static_cast<std::uint64_t>(config.compute.threads_per_rank) : 1;
+    largest = std::max(largest, hidden + at_once * forward_memory(params.window, model));
   }
   if (config.evaluate.zero_shot) {
     largest = std::max(largest, zero_shot_memory(*config.evaluate.zero_shot, model));

@@ -62,6 +62,24 @@ TEST_F(Perplexity, AWindowGivesTheSameBitsWhateverStandsBesideIt) {
   EXPECT_EQ(alone[0], together[3]);
 }
 
+TEST_F(Perplexity, AWindowIsComputedByOneThreadAlsoWhenItIsAlone) {
+  const auto model = Checkpoint::open(BTC_SOURCE_DIR "/examples/wiki-llama-7m");
+  const Matrix<std::int32_t> windows = windows_of(4, 200, 4096);
+  ASSERT_LE(largest_tensor(model->config(), windows.cols()), kSmallTensor);
+  const std::vector<double> by_one = window_nll(*model, windows.view(), 4);
+  configure_torch(3);
+  EXPECT_EQ(window_nll(*model, windows.view(), 4), by_one);
+  EXPECT_EQ(window_nll(*model, windows.view(), 1), by_one);
+}
+
+TEST_F(Perplexity, HandsOnTheErrorOfAThread) {
+  const TableModel model(9);
+  Matrix<std::int32_t> windows = windows_of(4, 5, 9);
+  windows(2, 3) = 9;
+  configure_torch(2);
+  EXPECT_THROW((void)window_nll(model, windows.view(), 4), InputError);
+}
+
 TEST_F(Perplexity, RefusesWindowsWithNothingToPredict) {
   const TableModel model(9);
   const Matrix<std::int32_t> windows = windows_of(2, 1, 9);
