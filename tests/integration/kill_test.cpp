@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kRanks = 2;
 constexpr int kLeastKills = 8;
+/// A run meets one or two kills, or none where the machine became faster since it was timed.
+constexpr int kMostRuns = 20;
 
 const ToyModel kToy = {.family = "qwen2", .blocks = 4, .tied_head = true};
 
@@ -89,7 +91,7 @@ TEST(Kill, AnywhereLeavesARunThatTheSameCommandFinishes) {
   Rng rng(2026);
   int kills = 0;
   for (int i = 0; kills < kLeastKills; ++i) {
-    ASSERT_LT(i, 5) << "only " << kills << " kills met a living run";
+    ASSERT_LT(i, kMostRuns) << "only " << kills << " kills met a living run";
     const std::string run = "killed-" + std::to_string(i);
     bench.configure(run, settings());
     const History history = run_among_kills(bench, run, undisturbed.seconds, rng);
