@@ -78,7 +78,7 @@ std::vector<Case> cases() {
       {"no_model", "run: {dir: RUN}\nmodel: {path: RUN/nowhere}\n", {"nowhere/config.json"}, {}},
       {"window_longer_than_the_model",
        start + "calibration: {window: 65}\n",
-       {"calibration.window", "at most 64", "65"},
+       {"calibration.window", "at most 64", "got 65"},
        {}},
       {"missing_token_file",
        start + "calibration: {source: ids, path: RUN/no.h5, window: 8}\n",
