@@ -62,9 +62,7 @@ BlockForward& BlockForward::operator=(BlockForward&&) noexcept = default;
 const TorchPlace& BlockForward::place() const { return state_->block.place(); }
 
 void BlockForward::prepare(std::size_t positions) const {
-  if (state_->rotary.cosine.rows() < positions) {
-    state_->rotary = rotary_table(state_->block.config(), positions);
-  }
+  lengthen(state_->rotary, state_->block.config(), positions);
 }
 
 Matrix<float> BlockForward::run(MatrixView<const float> hidden) const {

@@ -47,6 +47,12 @@ RotaryTable rotary_table(const ModelConfig& config, std::size_t positions) {
   return table;
 }
 
+void lengthen(RotaryTable& table, const ModelConfig& config, std::size_t positions) {
+  if (table.cosine.rows() < positions) {
+    table = rotary_table(config, positions);
+  }
+}
+
 void rotate_heads(std::span<float> heads, std::span<const float> cosine,
                   std::span<const float> sine) {
   const std::size_t half = cosine.size();

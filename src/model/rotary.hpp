@@ -21,6 +21,8 @@ struct RotaryTable {
   Matrix<float> sine;
 };
 RotaryTable rotary_table(const ModelConfig& config, std::size_t positions);
+/// Makes the table anew where it has fewer positions; else it is only read.
+void lengthen(RotaryTable& table, const ModelConfig& config, std::size_t positions);
 
 /// Rotates heads that lie side by side, in place: entry i of each head against entry i + half.
 /// @param heads [heads * head_dim]  @param cosine, sine of the position [head_dim / 2]

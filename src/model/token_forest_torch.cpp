@@ -49,9 +49,7 @@ at::Tensor attend(const TransformerBlock& block, const at::Tensor& input, const 
   std::vector<std::int64_t> positions = forest.positions();
   const auto length = static_cast<std::size_t>(
       positions.empty() ? 0 : *std::max_element(positions.begin(), positions.end()) + 1);
-  if (rotary.cosine.rows() < length) {
-    rotary = rotary_table(config, length);
-  }
+  lengthen(rotary, config, length);
   const auto tokens = narrow<std::int64_t>(forest.tokens());
   at::Tensor q;
   at::Tensor k;

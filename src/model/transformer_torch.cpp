@@ -214,10 +214,7 @@ at::Tensor TransformerBlock::add_linear(const at::Tensor& x, LinearKind kind,
 at::Tensor TransformerBlock::attend(const at::Tensor& input, RotaryTable& rotary) const {
   const ModelConfig& config = state_->config;
   const std::int64_t tokens = input.size(0);
-  const auto positions = narrow<std::size_t>(tokens);
-  if (rotary.cosine.rows() < positions) {
-    rotary = rotary_table(config, positions);
-  }
+  lengthen(rotary, config, narrow<std::size_t>(tokens));
   const auto [cosine, sine] = state_->angles(rotary, tokens);
   at::Tensor q;
   at::Tensor k;
