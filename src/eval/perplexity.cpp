@@ -21,20 +21,22 @@ double mean(std::span<const double> values) {
 /// Of windows that are in memory together.
 std::vector<double> nll_together(const ModelSource& model, const HeadForward& head,
                                  MatrixView<const std::int32_t> windows, TorchPlace place) {
-  const auto entries = [&](std::size_t) { return largest_tensor(model.config(), windows.cols()); };
+  const ModelConfig& config = model.config();
+  const auto of_block = [&](std::size_t) { return block_entries(config, windows.cols()); };
+  const auto of_head = [&](std::size_t) { return head_entries(config, windows.cols()); };
   std::vector<Matrix<float>> hidden;
   for (std::size_t w = 0; w < windows.rows(); ++w) {
     hidden.push_back(model.embed(windows.row(w)));
   }
-  for (int b = 0; b < model.config().blocks; ++b) {
-    const BlockForward block(model.config(), model.load_block(b), place);
+  for (int b = 0; b < config.blocks; ++b) {
+    const BlockForward block(config, model.load_block(b), place);
     block.prepare(windows.cols());
-    share_out(place, windows.rows(), entries,
+    share_out(place, windows.rows(), of_block,
               [&](std::size_t w) { hidden[w] = block.run(hidden[w].view()); });
   }
   const std::size_t predicted = windows.cols() - 1;
   std::vector<double> result(windows.rows());
-  share_out(place, windows.rows(), entries, [&](std::size_t w) {
+  share_out(place, windows.rows(), of_head, [&](std::size_t w) {
     result[w] = mean(head.nll(hidden[w].view().sub(0, predicted, 0, hidden[w].cols()),
                               windows.row(w).subspan(1)));
   });
@@ -43,8 +45,12 @@ std::vector<double> nll_together(const ModelSource& model, const HeadForward& he
 
 }  // namespace
 
-std::size_t largest_tensor(const ModelConfig& config, std::size_t window) {
+std::size_t block_entries(const ModelConfig& config, std::size_t window) {
   return window * config.intermediate;
+}
+
+std::size_t head_entries(const ModelConfig& config, std::size_t window) {
+  return std::min(window, kHeadRows) * config.vocab_size;
 }
 
 std::vector<double> window_nll(const ModelSource& model, MatrixView<const std::int32_t> windows,

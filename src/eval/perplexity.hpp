@@ -12,9 +12,10 @@
 
 namespace btc {
 
-/// Entries of the largest tensor that a block makes of one window. Where they are at most
-/// kSmallTensor every thread takes a window of its own.
-std::size_t largest_tensor(const ModelConfig& config, std::size_t window);
+/// Entries of the largest tensor that a block, or the head, makes of one window. Where they are at
+/// most kSmallTensor every thread takes a window of its own.
+std::size_t block_entries(const ModelConfig& config, std::size_t window);
+std::size_t head_entries(const ModelConfig& config, std::size_t window);
 
 /// Mean negative log-likelihood of each window: positions 0..T-2 predict 1..T-1. Blocks are
 /// streamed: one block's weights at a time, the hidden states of `windows_in_memory` windows. Each

@@ -158,31 +158,38 @@ Sizes measure(const PipelineConfig& config, const ModelConfig& model, std::uint6
   return sizes;
 }
 
-/// What one forward call makes of so many tokens, and the logits of the rows that the head takes at
-/// once.
+/// What a block makes of so many tokens in one forward call.
 std::uint64_t forward_memory(std::size_t tokens, const ModelConfig& model) {
-  const std::uint64_t row = 6 * model.hidden + 3 * model.intermediate;
-  return (tokens * row + 2 * kHeadRows * model.vocab_size) * kFp32;
+  return tokens * (6 * model.hidden + 3 * model.intermediate) * kFp32;
 }
 
-/// Hidden states of one part and one forward call. Blocks stay in what memory is free beyond that.
+/// Logits of the rows that the head takes at once.
+std::uint64_t logits_memory(const ModelConfig& model) {
+  return 2 * kHeadRows * model.vocab_size * kFp32;
+}
+
+/// Hidden states of one part, and one forward call. Blocks stay in what memory is free beyond that.
 std::uint64_t zero_shot_memory(const ZeroShotParams& params, const ModelConfig& model) {
   return params.tokens_in_memory * model.hidden * kFp32 +
-         forward_memory(params.batch_tokens, model);
+         forward_memory(params.batch_tokens, model) + logits_memory(model);
 }
 
 /// Windows or requests of one part on one rank, as hidden states.
 std::uint64_t evaluation_memory(const PipelineConfig& config, const ModelConfig& model,
                                 const Sizes& sizes, int ranks) {
+  const auto at_once = [&](std::size_t entries) {
+    const int windows = entries <= kSmallTensor ? config.compute.threads_per_rank : 1;
+    return static_cast<std::uint64_t>(windows);
+  };
   std::uint64_t largest = 0;
   for (const PerplexityParams& params : config.evaluate.perplexity) {
     const std::uint64_t share =
         ceil_div(config.evaluate.windows_in_memory, static_cast<std::size_t>(ranks));
     const std::uint64_t hidden = share * params.window * model.hidden * kFp32;
-    const bool small = largest_tensor(model, params.window) <= kSmallTensor;
-    const std::uint64_t at_once =
-        small ? static_cast<std::uint64_t>(config.compute.threads_per_rank) : 1;
-    largest = std::max(largest, hidden + at_once * forward_memory(params.window, model));
+    const std::uint64_t forward =
+        at_once(block_entries(model, params.window)) * forward_memory(params.window, model);
+    const std::uint64_t logits = at_once(head_entries(model, params.window)) * logits_memory(model);
+    largest = std::max(largest, hidden + std::max(forward, logits));
   }
   if (config.evaluate.zero_shot) {
     largest = std::max(largest, zero_shot_memory(*config.evaluate.zero_shot, model));

@@ -65,11 +65,21 @@ TEST_F(Perplexity, AWindowGivesTheSameBitsWhateverStandsBesideIt) {
 TEST_F(Perplexity, AWindowIsComputedByOneThreadAlsoWhenItIsAlone) {
   const auto model = Checkpoint::open(BTC_SOURCE_DIR "/examples/wiki-llama-7m");
   const Matrix<std::int32_t> windows = windows_of(4, 200, 4096);
-  ASSERT_LE(largest_tensor(model->config(), windows.cols()), kSmallTensor);
+  ASSERT_LE(block_entries(model->config(), windows.cols()), kSmallTensor);
+  ASSERT_LE(head_entries(model->config(), windows.cols()), kSmallTensor);
   const std::vector<double> by_one = window_nll(*model, windows.view(), 4);
   configure_torch(3);
   EXPECT_EQ(window_nll(*model, windows.view(), 4), by_one);
   EXPECT_EQ(window_nll(*model, windows.view(), 1), by_one);
+}
+
+TEST_F(Perplexity, ALargeVocabularyMakesLargeLogits) {
+  ModelConfig config;
+  config.intermediate = 8192;
+  config.vocab_size = 128256;
+  EXPECT_LE(block_entries(config, 512), kSmallTensor);
+  EXPECT_GT(head_entries(config, 512), kSmallTensor);
+  EXPECT_EQ(head_entries(config, 512), head_entries(config, 2048)) << "as many rows at once";
 }
 
 TEST_F(Perplexity, HandsOnTheErrorOfAThread) {
