@@ -92,7 +92,8 @@ std::vector<TextRange> Pattern::split(std::string_view text) const {
     if (found == PCRE2_ERROR_NOMATCH) {
       break;
     }
-    BTC_REQUIRE(InputError, found > 0, "byte ", from, " of a text: ", message_of(found));
+    // 0 says that groups of the expression took part: there is room for the whole match only.
+    BTC_REQUIRE(InputError, found >= 0, "byte ", from, " of a text: ", message_of(found));
     const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data.get());
     const std::size_t begin = bounds[0];
     const std::size_t end = bounds[1];

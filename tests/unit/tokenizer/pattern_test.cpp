@@ -71,6 +71,10 @@ TEST(Pattern, DollarStandsAtLines) {
   EXPECT_THAT(split(R"(\s+$)", "a \nb "), ElementsAre("(a)", " ", "(\nb)", " "));
 }
 
+TEST(Pattern, GroupsMayBeCaptured) {
+  EXPECT_THAT(split("(a|(b))c", "acxbc"), ElementsAre("ac", "(x)", "bc"));
+}
+
 TEST(Pattern, WhatWouldMeanSomethingElseIsRefused) {
   EXPECT_THAT(refusal(R"(\h)"), HasSubstr("here: regular expression: the escape \\h"));
   EXPECT_THAT(refusal(R"(\bx)"), HasSubstr("the escape \\b"));
