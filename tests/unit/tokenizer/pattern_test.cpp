@@ -75,6 +75,59 @@ TEST(Pattern, GroupsMayBeCaptured) {
   EXPECT_THAT(split("(a|(b))c", "acxbc"), ElementsAre("ac", "(x)", "bc"));
 }
 
+// The expected pieces below are those of `tokenizers` 0.23.
+
+TEST(Pattern, APlusBehindAnIntervalRepeatsIt) {
+  EXPECT_THAT(split(R"(\p{N}{1,3}+)", "a1234567b"), ElementsAre("(a)", "1234567", "(b)"));
+  EXPECT_THAT(split(R"((?:ab|[cd]){2}+)", "abcabda"), ElementsAre("abcabd", "(a)"));
+  EXPECT_THAT(split("(a(b)){2}+", "xababababab"), ElementsAre("(x)", "abababab", "(ab)"));
+  EXPECT_THAT(split("\xC3\xA9{2}+", "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"),
+              ElementsAre("\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"));
+  EXPECT_THAT(split(R"([\w-]{2}+|\x{21}{2}+|{{2}+)", "abcd!!!!{{{{"),
+              ElementsAre("abcd", "!!!!", "{{{{"));
+  EXPECT_THAT(split(R"([^\s]++\s?+)", "ab  c"), ElementsAre("ab ", "( )", "c"));  // these do not
+}
+
+TEST(Pattern, AQuestionMarkBehindANumberMakesItOptional) {
+  EXPECT_THAT(split("ab{2}?", "abbab"), ElementsAre("abb", "a", "(b)"));
+  EXPECT_THAT(split("ab{1,2}?", "abbab"), ElementsAre("ab", "(b)", "ab"));
+}
+
+TEST(Pattern, AnIntervalMayLackItsFirstNumber) {
+  EXPECT_THAT(split("ab{,2}", "abbba"), ElementsAre("abb", "(b)", "a"));
+  EXPECT_THAT(split("a{,}b{x}", "a{,}b{x}"), ElementsAre("a{,}b{x}"));
+}
+
+TEST(Pattern, AScriptHoldsOnlyItsOwnCharacters) {
+  // U+3001 and U+3002 are used by Han, Hiragana and others, and belong to none.
+  EXPECT_THAT(split(R"(\p{Han}+)", "\xE4\xBB\x8A\xE3\x80\x81\xE5\xA4\xA9\xE3\x80\x82"),
+              ElementsAre("\xE4\xBB\x8A", "(\xE3\x80\x81)", "\xE5\xA4\xA9", "(\xE3\x80\x82)"));
+  EXPECT_THAT(split(R"([\p{Hiragana}a]+)", "a\xE3\x81\xAF\xE3\x80\x82"),
+              ElementsAre("a\xE3\x81\xAF", "(\xE3\x80\x82)"));
+  EXPECT_THAT(split(R"(\p{^Han}+)", "\xE4\xBB\x8A\xE3\x80\x81"),
+              ElementsAre("(\xE4\xBB\x8A)", "\xE3\x80\x81"));
+  EXPECT_EQ(to_pcre2(R"(\p{Alphabetic}\P{Lu}\p{^Greek})"), R"(\p{Alphabetic}\P{Lu}\p{^sc:Greek})");
+  EXPECT_THAT(refusal(R"(\pL)"), HasSubstr("the escape \\p without braces"));
+}
+
+TEST(Pattern, SuperscriptsAreWordCharactersOutsideOfSetsOnly) {
+  EXPECT_THAT(split(R"(\w+)", "x\xC2\xB2-\xC2\xBD"), ElementsAre("x\xC2\xB2", "(-)", "\xC2\xBD"));
+  EXPECT_THAT(split(R"([\w]+)", "x\xC2\xB2"), ElementsAre("x", "(\xC2\xB2)"));
+  EXPECT_THAT(split(R"([^\w\s]+)", "x \xC2\xB2"), ElementsAre("(x )", "\xC2\xB2"));
+}
+
+TEST(Pattern, OptionMLetsADotMatchLineFeeds) {
+  EXPECT_THAT(split("(?m:a.)", "a\nab"), ElementsAre("a\n", "ab"));
+  EXPECT_THAT(split("(?mi)A.|^b", "a\nb"), ElementsAre("a\n", "b"));
+  EXPECT_THAT(split("a.", "a\nab"), ElementsAre("(a\n)", "ab"));
+}
+
+TEST(Pattern, OptionsStandAtTheStartOfABranch) {
+  EXPECT_THAT(split("(?i)a|b", "AB"), ElementsAre("A", "B"));
+  EXPECT_THAT(split("c|(?:(?i)a|b)c", "ACc"), ElementsAre("(AC)", "c"));
+  EXPECT_THAT(refusal("c(?i)a|b"), HasSubstr("options behind the start of a branch"));
+}
+
 TEST(Pattern, WhatWouldMeanSomethingElseIsRefused) {
   EXPECT_THAT(refusal(R"(\h)"), HasSubstr("here: regular expression: the escape \\h"));
   EXPECT_THAT(refusal(R"(\bx)"), HasSubstr("the escape \\b"));
