@@ -38,7 +38,9 @@ class PipelineTokenizer final : public Tokenizer {
         texts_(std::move(parts.texts)),
         file_sha256_(sha256_file(file)) {
     for (const AddedToken& token : parts.added_tokens) {
-      texts_.insert_or_assign(token.id, token.content);
+      // One that is looked for in normalized text stands for what it is there.
+      texts_.insert_or_assign(
+          token.id, token.normalized ? normalize(normalizers_, token.content) : token.content);
       special_.insert_or_assign(token.id, token.special);
       added_ids_.insert_or_assign(token.content, token.id);
     }

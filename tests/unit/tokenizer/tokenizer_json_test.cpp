@@ -72,6 +72,24 @@ TEST_F(TokenizerJson, ADecoderMayBeAbsent) {
   EXPECT_EQ(open(document)->decode({2, 3, 1}), "ab b");
 }
 
+TEST_F(TokenizerJson, AnAddedTokenDecodesToTheTextThatWasMatched) {
+  json document = small_document();
+  document["normalizer"] = json::parse(
+      R"({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "_"},
+          {"type": "Replace", "pattern": {"String": " "}, "content": "_"}]})");
+  document["decoder"] = json::parse(
+      R"({"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "_"},
+          "content": " "}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1,
+          "stop": 0}]})");
+  document["model"]["vocab"]["_"] = 3;
+  document["model"]["vocab"].erase(" ");
+  document["added_tokens"].push_back(
+      {{"id", 5}, {"content", "<x>"}, {"normalized", true}, {"special", false}});
+  const auto tokenizer = open(document);
+  EXPECT_THAT(tokenizer->encode("b <x>a"), ElementsAre(3, 1, 5, 0));
+  EXPECT_EQ(tokenizer->decode({3, 1, 5, 0}), "b <x>a");
+}
+
 TEST_F(TokenizerJson, MergesMayBePairs) {
   json document = small_document();
   document["model"]["merges"] = json::parse(R"([["a", "b"], ["ab", " "]])");
