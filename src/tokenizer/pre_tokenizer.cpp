@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "common/error.hpp"
 #include "tokenizer/byte_alphabet.hpp"
 #include "tokenizer/normalizer.hpp"
 
@@ -136,7 +137,14 @@ Pattern gpt2_pattern() {
 }
 
 Pattern punctuation_pattern() {
-  return Pattern(R"([\p{P}$+<=>^`|~])", "pre-tokenizer Punctuation");
+  // The package's table is that of Unicode 8: without what is punctuation since then, and with two
+  // characters that no longer are.
+  constexpr std::string_view kLater =
+      R"(\x{61d}\x{9fd}-\x{a76}\x{c77}-\x{c84}\x{1b7d}-\x{1b7e}\x{2e43}-\x{2e5d}\x{10ead}-\x{10f89})"
+      R"(\x{1144b}-\x{1145d}\x{11660}-\x{116b9}\x{1183b}-\x{11fff}\x{12ff1}-\x{12ff2})"
+      R"(\x{16e97}-\x{16fe2}\x{1e95e}-\x{1e95f})";
+  return Pattern(concat("(?![", kLater, R"(])[\p{P}$+<=>^`|~]|[\x{166d}\x{111c9}])"),
+                 "pre-tokenizer Punctuation");
 }
 
 std::vector<Piece> pre_tokenize(const std::vector<PreTokenizeStep>& steps, Piece text) {

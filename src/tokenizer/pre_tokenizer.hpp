@@ -42,7 +42,7 @@ PreTokenizeStep space_prefix_step();
 PreTokenizeStep in_byte_alphabet(PreTokenizeStep step);
 /// GPT-2's pattern.
 Pattern gpt2_pattern();
-/// One punctuation character: of ASCII, or of a category P of Unicode.
+/// One punctuation character: of ASCII, or of a category P of Unicode 8.
 Pattern punctuation_pattern();
 
 /// All steps, each on all pieces of the one before.

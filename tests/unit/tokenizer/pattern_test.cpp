@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "common/error.hpp"
+#include "tokenizer/pre_tokenizer.hpp"
 
 namespace btc {
 namespace {
@@ -65,6 +66,14 @@ TEST(Pattern, ASetWithinASetAddsToIt) {
   EXPECT_THAT(split(R"([^(\s|[.,!])]+)", "ab.c|d (e"),
               ElementsAre("ab", "(.)", "c", "(|)", "d", "( ()", "e"));
   EXPECT_EQ(to_pcre2(R"([a[b-c]d]e)"), "[ab-cd]e");
+}
+
+TEST(Pattern, PunctuationIsThatOfUnicode8) {
+  // U+2E54 and U+0C77 came later, U+166D was one at that time.
+  EXPECT_THAT(
+      split(punctuation_pattern(), "a+\xE3\x80\x82\xE2\xB9\x94\xE0\xB1\xB7\xE1\x99\xAD\xC2\xA9"),
+      ElementsAre("(a)", "+", "\xE3\x80\x82", "(\xE2\xB9\x94\xE0\xB1\xB7)", "\xE1\x99\xAD",
+                  "(\xC2\xA9)"));
 }
 
 TEST(Pattern, DollarStandsAtLines) {
