@@ -11,6 +11,7 @@
 #include "common/rng.hpp"
 #include "common/white_space.hpp"
 #include "io/atomic_file.hpp"
+#include "tokenizer/unicode.hpp"
 
 namespace btc {
 
@@ -101,6 +102,7 @@ TokenizedText tokenize_file(const Tokenizer& tokenizer, const std::filesystem::p
                             TextJoin join) {
   const std::string raw = read_text_file(path);
   BTC_REQUIRE(InputError, !raw.empty(), path.string(), ": the text is empty");
+  require_utf8_file(raw, path.string());
   if (join == TextJoin::kAuto) {
     join = looks_like_wikitext(raw) ? TextJoin::kWikitext : TextJoin::kVerbatim;
   }

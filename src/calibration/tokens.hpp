@@ -32,8 +32,8 @@ struct TokenizedText {
 std::string join_wikitext(std::string_view raw);
 
 /// Reads, joins and tokenizes a file: BOS once at the very start if the tokenizer has one.
-/// @throws IoError; InputError if the text is empty, or if text and tokenizer are a pair whose
-///         number of ids is known and another number came out
+/// @throws IoError; InputError if the text is empty or not UTF-8 (naming line and byte), or if text
+///         and tokenizer are a pair whose number of ids is known and another number came out
 TokenizedText tokenize_file(const Tokenizer& tokenizer, const std::filesystem::path& path,
                             TextJoin join);
 

@@ -5,6 +5,7 @@
 #include "common/error.hpp"
 #include "common/white_space.hpp"
 #include "io/atomic_file.hpp"
+#include "tokenizer/unicode.hpp"
 
 namespace btc {
 
@@ -43,7 +44,9 @@ std::string known_names() {
 }
 
 std::vector<Document> read_raw(const Task& task, const fs::path& path, std::size_t limit) {
-  std::vector<Document> documents = task.from_raw(read_text_file(path));
+  const std::string text = read_text_file(path);
+  require_utf8_file(text, path.string());
+  std::vector<Document> documents = task.from_raw(text);
   BTC_REQUIRE(InputError, !documents.empty(), path.string(), ": the text is empty");
   if (limit > 0 && documents.size() > limit) {
     documents.resize(limit);

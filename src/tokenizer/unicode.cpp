@@ -46,6 +46,15 @@ void require_utf8(std::string_view text) {
               " is not valid UTF-8");
 }
 
+void require_utf8_file(std::string_view text, std::string_view path) {
+  if (const auto invalid = find_invalid_utf8(text)) {
+    const std::string_view before = text.substr(0, *invalid);
+    const std::size_t line_start = before.rfind('\n') + 1;  // of no line feed: 0
+    BTC_THROW(InputError, path, ": line ", 1 + std::count(before.begin(), before.end(), '\n'),
+              ": byte ", *invalid - line_start, " is not valid UTF-8");
+  }
+}
+
 std::size_t utf8_length(char lead) {
   const auto byte = static_cast<unsigned char>(lead);
   return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;

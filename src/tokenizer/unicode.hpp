@@ -12,6 +12,8 @@ namespace btc {
 std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 /// @throws InputError naming the first invalid byte
 void require_utf8(std::string_view text);
+/// The same of a whole file. @throws InputError naming file, line and byte of the line
+void require_utf8_file(std::string_view text, std::string_view path);
 /// Bytes of the character that starts with `lead`. @pre it starts a character of valid UTF-8
 std::size_t utf8_length(char lead);
 /// The code point at the start of valid UTF-8. @pre text is not empty

@@ -101,6 +101,17 @@ TEST_F(Tokens, AMalformedRowOfAC4FileIsNamed) {
               HasSubstr("no row"));
 }
 
+TEST_F(Tokens, ATextMustBeUtf8WhateverTheTokenizer) {
+  const auto tokenizer = open_tokenizer(example_model());
+  try {
+    tokenize_file(*tokenizer, write("one\ntwo \xE2\x82 three\n"), TextJoin::kAuto);
+    FAIL() << "accepted";
+  } catch (const InputError& error) {
+    EXPECT_EQ(std::string(error.what()),
+              concat((folder_ / "text.txt").string(), ": line 2: byte 4 is not valid UTF-8"));
+  }
+}
+
 TEST_F(Tokens, BosStandsOnceAtTheStart) {
   const auto tokenizer = open_tokenizer(example_model());
   const TokenizedText text = tokenize_file(*tokenizer, write("one\ntwo\n"), TextJoin::kVerbatim);

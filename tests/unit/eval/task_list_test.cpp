@@ -83,6 +83,10 @@ TEST(TaskList, WikitextIsReadFromARawFileOrFromPages) {
   EXPECT_EQ(read_documents(wikitext, scratch.path(), 2).documents.size(), 2U);
   write_bytes(scratch.path() / "wikitext.jsonl", R"({"page": " = A = \n x"})");
   EXPECT_EQ(read_documents(wikitext, scratch.path()).documents.size(), 1U);
+  write_bytes(scratch.path() / "wiki.test.raw", " = A = \n x \xC3\n");
+  std::filesystem::remove(scratch.path() / "wikitext.jsonl");
+  EXPECT_THAT(thrown_by<InputError>([&] { read_documents(wikitext, scratch.path()); }),
+              HasSubstr("wiki.test.raw: line 2: byte 3 is not valid UTF-8"));
   const test::Scratch empty("task-list-empty");
   write_bytes(empty.path() / "wiki.test.raw", " \n");
   EXPECT_THAT(thrown_by<InputError>([&] { read_documents(wikitext, empty.path()); }),
