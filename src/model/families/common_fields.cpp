@@ -85,6 +85,12 @@ void read_rope(ConfigReader& reader, ModelConfig& config) {
 }
 
 void check_sizes(ConfigReader& reader, const ModelConfig& config, bool head_dim_given) {
+  // The names of all tensors are listed before one is looked for.
+  constexpr int kMostBlocks = 10'000;
+  if (config.blocks > kMostBlocks) {
+    reader.add_problem(
+        concat("num_hidden_layers ", config.blocks, ": expected at most ", kMostBlocks));
+  }
   if (config.heads == 0 || config.kv_heads == 0 || config.hidden == 0) {
     return;  // reported already
   }

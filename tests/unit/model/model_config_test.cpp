@@ -117,6 +117,16 @@ TEST(ModelConfig, AllProblemsComeInOneMessage) {
   EXPECT_THAT(message, HasSubstr("tie_word_embeddings: expected true or false, found \"yes\""));
 }
 
+TEST(ModelConfig, ANumberOfLayersThatNoModelHasIsRefused) {
+  const auto with_layers = [](const char* layers) {
+    return refusal(concat(R"({"model_type": "llama", "hidden_size": 48, "intermediate_size": 100,
+        "num_attention_heads": 6, "vocab_size": 97, "num_hidden_layers": )",
+                          layers, "}"));
+  };
+  EXPECT_THAT(with_layers("1000000000"),
+              HasSubstr("num_hidden_layers 1000000000: expected at most 10000"));
+}
+
 TEST(ModelConfig, RefusesEachFieldThatWouldChangeTheResult) {
   const std::map<std::string, std::string> cases = {
       {R"(, "sliding_window": 512)", "sliding_window 512"},
