@@ -152,6 +152,7 @@ RankFamily qwen_family() {
 }
 
 bool is_rank_list(const fs::path& file) {
+  BTC_REQUIRE(IoError, !fs::is_directory(file), file.string(), ": is a directory, expected a file");
   std::ifstream stream(file, std::ios::binary);
   std::string line(256, '\0');
   stream.read(line.data(), static_cast<std::streamsize>(line.size()));

@@ -29,6 +29,7 @@ RankFamily llama3_family();
 RankFamily qwen_family();
 
 /// True if the file begins like a list of base64 tokens with ranks: `IQ== 0`.
+/// @throws IoError if it is a directory
 bool is_rank_list(const std::filesystem::path& file);
 
 /// Reads `BASE64 RANK` lines. @throws InputError naming file and line

@@ -84,6 +84,17 @@ TEST_F(RankFile, IsToldByItsFirstLine) {
   }
 }
 
+TEST_F(RankFile, ADirectoryInItsPlaceIsNamed) {
+  const auto folder = fs::temp_directory_path();
+  try {
+    is_rank_list(folder);
+    FAIL() << "accepted";
+  } catch (const IoError& error) {
+    EXPECT_EQ(std::string(error.what()),
+              concat(folder.string(), ": is a directory, expected a file"));
+  }
+}
+
 TEST_F(RankFile, DamageIsNamedByLine) {
   EXPECT_EQ(refusal("IQ== 0\nIg== 1\n"), "accepted");
   EXPECT_EQ(refusal("IQ== 0\r\nIg== 1"), "accepted");
