@@ -14,6 +14,10 @@
 #include "model/token_forest.hpp"
 #include "model/torch_place.hpp"
 
+namespace at {
+class Tensor;
+}
+
 namespace btc {
 
 /// Threads of LibTorch on this rank, deterministic kernels, no TF32. Call once, before any other
@@ -45,6 +49,9 @@ class BlockForward {
   /// Only some output rows [R, hidden]: what stands behind attention is computed for these alone.
   [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden, const TokenForest& forest,
                                   std::span<const std::int64_t> rows) const;
+
+  /// For this module: at the place of the block.
+  friend at::Tensor run_block(const BlockForward& block, const at::Tensor& x);
 
  private:
   struct State;

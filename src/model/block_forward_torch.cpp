@@ -70,6 +70,12 @@ Matrix<float> BlockForward::run(MatrixView<const float> hidden) const {
   return to_matrix(state_->block.forward(tensor_at(place(), hidden), state_->rotary));
 }
 
+at::Tensor run_block(const BlockForward& block, const at::Tensor& x) {
+  const c10::InferenceMode inference;
+  BlockForward::State& state = *block.state_;
+  return state.block.forward(x, state.rotary);
+}
+
 HiddenStates BlockForward::run(const HiddenStates& hidden) const {
   BTC_CHECK(hidden.place() == place(), "hidden states on ", describe(hidden.place()),
             " for a block on ", describe(place()));

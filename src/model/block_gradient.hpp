@@ -14,6 +14,9 @@
 
 namespace btc {
 
+class BlockForward;
+class TransformerBlock;
+
 /// Zeros in the shapes of `weights`, biases left out.
 BlockWeights zeros_like(const BlockWeights& weights);
 
@@ -40,10 +43,20 @@ class BlockBackward {
   /// far as it is differentiated, until they are taken. Once after each `forward`.
   /// @return dL/d(hidden), or an empty matrix if it was not asked for
   Matrix<float> backward(MatrixView<const float> output_gradient);
+  /// Both, for the squared distance of the output for `hidden` from the original block's, computed
+  /// where the blocks are.
+  /// @param channel_weights of the square of every output channel [hidden]; empty: all are 1
+  /// @return the squared distance, summed in fp64
+  double add_squared_error(const BlockForward& original, MatrixView<const float> hidden,
+                           std::span<const float> channel_weights);
   /// Adds what `backward` added up since the last time to `sums` (@see zeros_like).
   void take_gradients(BlockWeights& sums);
   /// Both, for one sequence.
   Matrix<float> backward(MatrixView<const float> output_gradient, BlockWeights& sums);
+
+  /// For this module, see `differentiated` and `take_gradients`.
+  BlockBackward(TransformerBlock block, const LinearMask& linears);
+  [[nodiscard]] TransformerBlock& block();
 
  private:
   struct State;

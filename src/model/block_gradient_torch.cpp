@@ -4,6 +4,7 @@
 #include <ATen/ops/exp.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/sum.h>
 
 #include <algorithm>
 #include <utility>
@@ -32,6 +33,10 @@ struct BlockBackward::State {
   at::Tensor input, output;  ///< of the last forward pass
 };
 
+BlockBackward::BlockBackward(TransformerBlock block, const LinearMask& linears)
+    : state_(std::make_unique<State>(State{std::move(block), RotaryTable{}, {}, {}})) {
+  state_->block.require_gradients(linears);
+}
 BlockBackward::BlockBackward(const ModelConfig& config, BlockWeights weights, TorchPlace place)
     : state_(std::make_unique<State>(
           State{TransformerBlock(config, std::move(weights), place), RotaryTable{}, {}, {}})) {
@@ -39,13 +44,50 @@ BlockBackward::BlockBackward(const ModelConfig& config, BlockWeights weights, To
 }
 BlockBackward::BlockBackward(const ModelConfig& config, BlockWeights weights,
                              const LinearMask& linears, TorchPlace place)
-    : state_(std::make_unique<State>(
-          State{TransformerBlock(config, std::move(weights), place), RotaryTable{}, {}, {}})) {
-  state_->block.require_gradients(linears);
-}
+    : BlockBackward(TransformerBlock(config, std::move(weights), place), linears) {}
 BlockBackward::~BlockBackward() = default;
 BlockBackward::BlockBackward(BlockBackward&&) noexcept = default;
 BlockBackward& BlockBackward::operator=(BlockBackward&&) noexcept = default;
+
+TransformerBlock& BlockBackward::block() { return state_->block; }
+
+BlockBackward differentiated(const ModelConfig& config, const LinearTensors& linears,
+                             const BlockWeights& rest, TorchPlace place) {
+  constexpr LinearMask kAll = {true, true, true, true, true, true, true};
+  return {TransformerBlock::of_linears(config, linears, rest, place), kAll};
+}
+
+LinearTensors take_gradients(BlockBackward& block) { return block.block().take_linear_gradients(); }
+
+double BlockBackward::add_squared_error(const BlockForward& original,
+                                        MatrixView<const float> hidden,
+                                        std::span<const float> channel_weights) {
+  const TorchPlace& place = state_->block.place();
+  BTC_CHECK(original.place() == place, "original block on ", describe(original.place()),
+            ", present block on ", describe(place));
+  BTC_CHECK(channel_weights.empty() || channel_weights.size() == hidden.cols(),
+            channel_weights.size(), " weights for ", hidden.cols(), " channels");
+  const at::Tensor input = tensor_at(place, hidden);
+  const at::Tensor wanted = run_block(original, input);
+  const at::Tensor output = state_->block.forward(input, state_->rotary);
+  at::Tensor gradient;
+  double error = 0;
+  {
+    const at::NoGradGuard no_gradient;
+    const at::Tensor difference = output - wanted;
+    at::Tensor squares = difference.to(at::kDouble).square_();
+    gradient = 2 * difference;
+    if (!channel_weights.empty()) {
+      const at::Tensor weights =
+          tensor_at(place, {channel_weights.data(), 1, channel_weights.size()});
+      squares.mul_(weights);
+      gradient.mul_(weights);
+    }
+    error = at::sum(squares).item<double>();
+  }
+  output.backward(gradient);
+  return error;
+}
 
 Matrix<float> BlockBackward::forward(MatrixView<const float> hidden, bool input_gradient) {
   state_->input = tensor_at(state_->block.place(), hidden);

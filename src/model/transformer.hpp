@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/matrix.hpp"
+#include "model/linear_tensors.hpp"
 #include "model/model_source.hpp"
 #include "model/rotary.hpp"
 #include "model/token_forest.hpp"
@@ -24,18 +25,12 @@ struct TensorOptions;
 
 namespace btc {
 
-/// Borrows a matrix as a tensor of the same shape. The matrix must outlive the tensor.
-at::Tensor borrow(MatrixView<const float> matrix);
-at::Tensor borrow(Matrix<float>& matrix);
-/// A matrix as a tensor at `place`: borrowed on the CPU, a copy on a device.
-at::Tensor tensor_at(const TorchPlace& place, MatrixView<const float> matrix);
 /// fp32 at `place`, for tensors that are made there.
 c10::TensorOptions options_at(const TorchPlace& place);
 /// Ids as columns [T, 1] of `rows` [T, vocab], where those are: what at::gather takes.
 /// @throws InputError for an id outside the vocabulary
 at::Tensor columns_of(std::span<const std::int32_t> ids, const at::Tensor& rows);
-/// Copies a tensor [rows, cols] out, from any place.
-Matrix<float> to_matrix(const at::Tensor& tensor);
+class BlockForward;
 
 /// Row-wise parts of a block: N rows are the tokens of a sequence, or one token of N sequences.
 /// Tensors go in and come out at the place of the block.
@@ -46,6 +41,9 @@ class TransformerBlock {
   /// copies.
   static TransformerBlock borrowing(const ModelConfig& config, const BlockWeights& weights,
                                     TorchPlace place = {});
+  /// Of these Linears; norms and biases borrowed likewise.
+  static TransformerBlock of_linears(const ModelConfig& config, const LinearTensors& linears,
+                                     const BlockWeights& rest, TorchPlace place);
   ~TransformerBlock();
   TransformerBlock(TransformerBlock&&) noexcept;
   TransformerBlock& operator=(TransformerBlock&&) noexcept;
@@ -82,6 +80,8 @@ class TransformerBlock {
   /// Adds the gradients that autograd left to `sums`, of the same shapes, and clears them. Biases
   /// have none.
   void take_gradients(BlockWeights& sums);
+  /// Those of the Linears, which it clears.
+  [[nodiscard]] LinearTensors take_linear_gradients();
 
  private:
   TransformerBlock(const ModelConfig& config, TorchPlace place);
@@ -89,6 +89,9 @@ class TransformerBlock {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Output [T, hidden] for the input x of one sequence, at the place of the block.
+at::Tensor run_block(const BlockForward& block, const at::Tensor& x);
 
 /// Attention output [N, heads * head_dim] of the N tokens of a forest, each to its own path, for
 /// the input of q, k and v [N, hidden]. @param rotary made longer where it is too short

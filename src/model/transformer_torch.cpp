@@ -99,11 +99,18 @@ struct TransformerBlock::State {
   /// Makes the tensors: borrowed on the CPU, copies on a device.
   void refer_to(const BlockWeights& weights) {
     StagedTransfer transfer(place);
+    for (std::size_t i = 0; i < linear.size(); ++i) {
+      linear.at(i) = transfer.send(weights.linear.at(i).view());
+    }
+    refer_to_rest(weights, transfer);
+  }
+
+  /// All but the Linears.
+  void refer_to_rest(const BlockWeights& weights, StagedTransfer& transfer) {
     const auto sent = [&](const std::vector<float>& values) {
       return transfer.send(as_row(values)).squeeze(0);
     };
     for (std::size_t i = 0; i < linear.size(); ++i) {
-      linear.at(i) = transfer.send(weights.linear.at(i).view());
       if (!weights.bias.at(i).empty()) {
         bias.at(i) = sent(weights.bias.at(i));
       }
@@ -166,6 +173,15 @@ TransformerBlock TransformerBlock::borrowing(const ModelConfig& config, const Bl
                                              TorchPlace place) {
   TransformerBlock block(config, place);
   block.state_->refer_to(weights);
+  return block;
+}
+TransformerBlock TransformerBlock::of_linears(const ModelConfig& config,
+                                              const LinearTensors& linears,
+                                              const BlockWeights& rest, TorchPlace place) {
+  TransformerBlock block(config, place);
+  block.state_->linear = linears;
+  StagedTransfer transfer(place);
+  block.state_->refer_to_rest(rest, transfer);
   return block;
 }
 TransformerBlock::~TransformerBlock() = default;
@@ -274,6 +290,16 @@ void TransformerBlock::take_gradients(BlockWeights& sums) {
     take(state_->q_norm, borrow(sums.q_norm));
     take(state_->k_norm, borrow(sums.k_norm));
   }
+}
+
+LinearTensors TransformerBlock::take_linear_gradients() {
+  LinearTensors gradients;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    at::Tensor& leaf = state_->linear.at(i);
+    gradients.at(i) = leaf.grad();
+    leaf.mutable_grad().reset();
+  }
+  return gradients;
 }
 
 struct TransformerHead::State {

@@ -24,18 +24,6 @@ double square_of_difference(const Matrix<float>& a, const Matrix<float>& b,
   return sum;
 }
 
-/// Makes `output` the gradient of its weighted squared distance from `target`.
-void differentiate_square(const Matrix<float>& target, std::span<const float> weights,
-                          Matrix<float>& output) {
-  for (std::size_t t = 0; t < output.rows(); ++t) {
-    const auto y = target.row(t);
-    const auto x = output.row(t);
-    for (std::size_t c = 0; c < x.size(); ++c) {
-      x[c] = 2 * (x[c] - y[c]) * (weights.empty() ? 1.0F : weights[c]);
-    }
-  }
-}
-
 }  // namespace
 
 double relative_block_error(const BlockTarget& target, const BlockForward& present,
@@ -51,16 +39,6 @@ double relative_block_error(const BlockTarget& target, const BlockForward& prese
   return energy > 0 ? error / energy : error;
 }
 
-double add_error_gradient(const BlockTarget& target, BlockBackward& present,
-                          const Matrix<float>& input) {
-  const Matrix<float> wanted = target.original.run(input.view());
-  Matrix<float> output = present.forward(input.view(), false);
-  const double error = square_of_difference(output, wanted, target.channel_weights);
-  differentiate_square(wanted, target.channel_weights, output);
-  present.backward(output.view());
-  return error;
-}
-
 BlockWeights log_error_gradient(const ModelConfig& model, const BlockTarget& target,
                                 const BlockWeights& weights, const SequenceStream& stream,
                                 std::size_t sequences) {
@@ -69,7 +47,8 @@ BlockWeights log_error_gradient(const ModelConfig& model, const BlockTarget& tar
   BlockBackward present(model, weights, kAll, target.original.place());
   double error = 0;
   for (std::size_t s = 0; s < sequences; ++s) {
-    error += add_error_gradient(target, present, stream());
+    const Matrix<float> input = stream();
+    error += present.add_squared_error(target.original, input.view(), target.channel_weights);
   }
   present.take_gradients(sums);
   const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);
