@@ -4,13 +4,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
-#include "common/matrix.hpp"
 #include "quant/params.hpp"
+
+namespace at {
+class Tensor;
+}
 
 namespace btc {
 
-/// Binarizes one Linear over and over while it changes.
+/// Binarizes one Linear over and over while it changes, where its tensors are.
 ///
 /// With groups and signs B frozen, Q is linear in the weights: per row, panel and group their
 /// orthogonal projection on the span of 1 and B (of B alone for whole-row scales, which have no
@@ -19,20 +23,21 @@ class CheapBinarizer {
  public:
   /// @param panel columns that share scales
   CheapBinarizer(const BinarizeParams& params, std::size_t panel);
+  ~CheapBinarizer();
+  CheapBinarizer(CheapBinarizer&&) noexcept;
+  CheapBinarizer& operator=(CheapBinarizer&&) noexcept;
 
-  /// Groups the entries [n, m] anew.
-  void regroup(MatrixView<const float> weights);
+  /// Groups the entries [n, m] anew; panels are shared out over LibTorch's threads.
+  void regroup(const at::Tensor& weights);
   /// B = sign(w - mean of its row, panel and group). @pre grouped
-  void choose_signs(MatrixView<const float> weights);
-  /// The projection of `x` [n, m]: of the weights Q = mu + alpha B, of dL/dQ that for the weights.
-  [[nodiscard]] Matrix<float> project(MatrixView<const float> x) const;
+  void choose_signs(const at::Tensor& weights);
+  /// The projection of `x`, the rows from `first` on of a matrix [n, m]: of the weights
+  /// Q = mu + alpha B, of dL/dQ that for the weights.
+  [[nodiscard]] at::Tensor project(const at::Tensor& x, std::int64_t first = 0) const;
 
  private:
-  BinarizeParams params_;
-  std::size_t panel_;
-  bool mean_;
-  Matrix<std::uint8_t> group_;
-  Matrix<std::int8_t> sign_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace btc

@@ -1,44 +1,33 @@
 #pragma once
-/// Rows of weights through T = D (P1 (x) P2) and back, in fp32, and the gradients of both ways.
-/// A row of length m = a b is viewed as [a, b].
+/// Rows of weights through T = D (P1 (x) P2) and back, in fp32, by operations that LibTorch
+/// differentiates for all their arguments. A row of length m = a b is viewed as [a, b]. Only
+/// `*_torch.cpp` files include this.
 
-#include <vector>
+#include <cstddef>
 
-#include "common/matrix.hpp"
+namespace at {
+class Tensor;
+}
 
 namespace btc {
 
-/// T of one input with the inverses of its factors.
-struct TransformValues {
-  std::vector<float> sign;  ///< [m], D
-  Matrix<float> p1, p2;     ///< [a, a], [b, b]
-  Matrix<float> inverse1, inverse2;
-};
-
-/// dL/dD (by entry), dL/dP1, dL/dP2; sums over calls.
-struct TransformGradient {
-  std::vector<float> sign;
-  Matrix<float> p1, p2;
-};
-/// Zeros for `values`.
-TransformGradient no_gradient(const TransformValues& values);
-
 /// W -> W T^-T [n, m]: each row X becomes P1^-1 (D X) P2^-T.
-Matrix<float> enter_rows(const TransformValues& values, MatrixView<const float> weights);
+/// @param sign [m], D; @param inverse1 [a, a]; @param inverse2 [b, b]
+at::Tensor enter_rows(const at::Tensor& weights, const at::Tensor& sign, const at::Tensor& inverse1,
+                      const at::Tensor& inverse2);
 /// Q -> Q T^T [n, m]: each row X becomes D (P1 X P2^T).
-Matrix<float> fold_rows(const TransformValues& values, MatrixView<const float> weights);
+at::Tensor fold_rows(const at::Tensor& weights, const at::Tensor& sign, const at::Tensor& p1,
+                     const at::Tensor& p2);
 
-/// For `fold_rows`: adds the gradient for T.
-/// @param gradient dL/d of its result [n, m]
-/// @return dL/d(weights)
-Matrix<float> add_fold_gradient(const TransformValues& values, MatrixView<const float> weights,
-                                MatrixView<const float> gradient, TransformGradient& sums);
-/// The same for `enter_rows`.
-Matrix<float> add_enter_gradient(const TransformValues& values, MatrixView<const float> weights,
-                                 MatrixView<const float> gradient, TransformGradient& sums);
-
-/// dL/dP of L(P^-1): subtracts P^-T (dL/dP^-1) P^-T from `sums`.
-void subtract_through_inverse(const Matrix<float>& inverse, const Matrix<float>& gradient,
-                              Matrix<float>& sums);
+/// The rows of v_proj through the head_dim matrix P2 of the input `o`, and back. For the rows W_h
+/// [head_dim, m] of a key head h with the signs D_h: W_h -> P2^T D_h W_h, since values are row
+/// vectors v -> (v D) P2.
+/// @param sign [heads head_dim]; those of the first query head of each key head count
+/// @param shared_by query heads per key head; their signs are equal
+at::Tensor enter_values(const at::Tensor& weights, const at::Tensor& sign, const at::Tensor& p2,
+                        std::size_t shared_by);
+/// The way back: F_h -> D_h P2^-T F_h.
+at::Tensor leave_values(const at::Tensor& weights, const at::Tensor& sign,
+                        const at::Tensor& inverse2, std::size_t shared_by);
 
 }  // namespace btc

@@ -1,112 +1,75 @@
-#include "learn/kronecker_rows.hpp"
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/matmul.h>
 
-#include <Eigen/Core>
+#include "common/error.hpp"
+#include "common/matrix.hpp"
+#include "learn/kronecker_rows.hpp"
 
 namespace btc {
 namespace {
 
-using Square = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-Eigen::Map<const Square> map(const Matrix<float>& matrix) {
-  return {matrix.data(), static_cast<Eigen::Index>(matrix.rows()),
-          static_cast<Eigen::Index>(matrix.cols())};
-}
-Eigen::Map<Square> map(Matrix<float>& matrix) {
-  return {matrix.data(), static_cast<Eigen::Index>(matrix.rows()),
-          static_cast<Eigen::Index>(matrix.cols())};
+/// left X right of each X [a, b] of `rows` [n, a, b].
+at::Tensor between(const at::Tensor& left, const at::Tensor& rows, const at::Tensor& right) {
+  const std::int64_t n = rows.size(0);
+  const std::int64_t a = left.size(0);
+  const std::int64_t b = right.size(0);
+  const at::Tensor by_right = at::matmul(rows.reshape({n * a, b}), right).view({n, a, b});
+  return at::bmm(left.expand({n, a, a}), by_right);
 }
 
-/// One row viewed as [a, b].
-template <typename T, typename Values>
-auto view_row(std::span<T> row, const Values& values) {
-  using Map = Eigen::Map<std::conditional_t<std::is_const_v<T>, const Square, Square>>;
-  return Map(row.data(), static_cast<Eigen::Index>(values.p1.rows()),
-             static_cast<Eigen::Index>(values.p2.rows()));
+/// [n, m] as [n, a, b].
+at::Tensor viewed(const at::Tensor& weights, const at::Tensor& sign, const at::Tensor& left,
+                  const at::Tensor& right) {
+  const std::int64_t a = left.size(0);
+  const std::int64_t b = right.size(0);
+  BTC_CHECK(weights.size(1) == sign.size(0) && weights.size(1) == a * b, "rows of ",
+            weights.size(1), " for factors of ", a, " and ", b);
+  return weights.reshape({-1, a, b});
 }
 
-void check_width(const TransformValues& values, MatrixView<const float> rows) {
-  BTC_CHECK(rows.cols() == values.sign.size() && rows.cols() == values.p1.rows() * values.p2.rows(),
-            "rows of ", rows.cols(), " for factors of ", values.p1.rows(), " and ",
-            values.p2.rows());
+/// Rows [heads, head_dim, m] of the key heads.
+at::Tensor heads_of(const at::Tensor& weights, std::int64_t head_dim) {
+  BTC_CHECK(weights.size(0) % head_dim == 0, weights.size(0), " rows for heads of ", head_dim);
+  return weights.reshape({-1, head_dim, weights.size(1)});
+}
+
+/// D of each row of the key heads [heads, head_dim, 1].
+at::Tensor head_signs(const at::Tensor& sign, std::int64_t head_dim, std::size_t shared_by) {
+  return sign.view({-1, narrow<std::int64_t>(shared_by), head_dim}).select(1, 0).unsqueeze(-1);
+}
+
+/// matrix W_h of every head.
+at::Tensor on_heads(const at::Tensor& matrix, const at::Tensor& heads) {
+  return at::bmm(matrix.expand({heads.size(0), -1, -1}), heads);
 }
 
 }  // namespace
 
-TransformGradient no_gradient(const TransformValues& values) {
-  return {std::vector<float>(values.sign.size()), Matrix<float>(values.p1.rows(), values.p1.cols()),
-          Matrix<float>(values.p2.rows(), values.p2.cols())};
+at::Tensor enter_rows(const at::Tensor& weights, const at::Tensor& sign, const at::Tensor& inverse1,
+                      const at::Tensor& inverse2) {
+  const at::Tensor rows = viewed(weights * sign, sign, inverse1, inverse2);
+  return between(inverse1, rows, inverse2.t()).view(weights.sizes());
 }
 
-Matrix<float> enter_rows(const TransformValues& values, MatrixView<const float> weights) {
-  check_width(values, weights);
-  Matrix<float> result(weights.rows(), weights.cols());
-  const auto sign = view_row(std::span(values.sign), values);
-  for (std::size_t i = 0; i < weights.rows(); ++i) {
-    const Square signed_row = view_row(weights.row(i), values).cwiseProduct(sign);
-    view_row(result.row(i), values) =
-        map(values.inverse1) * signed_row * map(values.inverse2).transpose();
-  }
-  return result;
+at::Tensor fold_rows(const at::Tensor& weights, const at::Tensor& sign, const at::Tensor& p1,
+                     const at::Tensor& p2) {
+  return between(p1, viewed(weights, sign, p1, p2), p2.t()).view(weights.sizes()) * sign;
 }
 
-Matrix<float> fold_rows(const TransformValues& values, MatrixView<const float> weights) {
-  check_width(values, weights);
-  Matrix<float> result(weights.rows(), weights.cols());
-  const auto sign = view_row(std::span(values.sign), values);
-  for (std::size_t i = 0; i < weights.rows(); ++i) {
-    const Square folded =
-        map(values.p1) * view_row(weights.row(i), values) * map(values.p2).transpose();
-    view_row(result.row(i), values) = folded.cwiseProduct(sign);
-  }
-  return result;
+at::Tensor enter_values(const at::Tensor& weights, const at::Tensor& sign, const at::Tensor& p2,
+                        std::size_t shared_by) {
+  const std::int64_t head_dim = p2.size(0);
+  const at::Tensor heads = heads_of(weights, head_dim) * head_signs(sign, head_dim, shared_by);
+  return on_heads(p2.t(), heads).view(weights.sizes());
 }
 
-Matrix<float> add_fold_gradient(const TransformValues& values, MatrixView<const float> weights,
-                                MatrixView<const float> gradient, TransformGradient& sums) {
-  check_width(values, weights);
-  Matrix<float> result(weights.rows(), weights.cols());
-  const auto sign = view_row(std::span(values.sign), values);
-  auto sign_sums = view_row(std::span(sums.sign), values);
-  for (std::size_t i = 0; i < weights.rows(); ++i) {
-    const auto x = view_row(weights.row(i), values);
-    const auto g = view_row(gradient.row(i), values);
-    const Square right = x * map(values.p2).transpose();  // X P2^T
-    const Square signed_g = g.cwiseProduct(sign);
-    map(sums.p1).noalias() += signed_g * right.transpose();
-    map(sums.p2).noalias() += signed_g.transpose() * (map(values.p1) * x);
-    sign_sums += g.cwiseProduct(map(values.p1) * right);
-    view_row(result.row(i), values) = map(values.p1).transpose() * signed_g * map(values.p2);
-  }
-  return result;
-}
-
-Matrix<float> add_enter_gradient(const TransformValues& values, MatrixView<const float> weights,
-                                 MatrixView<const float> gradient, TransformGradient& sums) {
-  check_width(values, weights);
-  Matrix<float> result(weights.rows(), weights.cols());
-  const auto sign = view_row(std::span(values.sign), values);
-  auto sign_sums = view_row(std::span(sums.sign), values);
-  Matrix<float> inverse1(values.p1.rows(), values.p1.cols());
-  Matrix<float> inverse2(values.p2.rows(), values.p2.cols());
-  for (std::size_t i = 0; i < weights.rows(); ++i) {
-    const auto w = view_row(weights.row(i), values);
-    const auto g = view_row(gradient.row(i), values);
-    const Square x = w.cwiseProduct(sign);
-    const Square through = g * map(values.inverse2);  // G P2^-1
-    map(inverse1).noalias() += through * x.transpose();
-    map(inverse2).noalias() += g.transpose() * (map(values.inverse1) * x);
-    const Square inner = map(values.inverse1).transpose() * through;  // for D W
-    sign_sums += w.cwiseProduct(inner);
-    view_row(result.row(i), values) = inner.cwiseProduct(sign);
-  }
-  subtract_through_inverse(values.inverse1, inverse1, sums.p1);
-  subtract_through_inverse(values.inverse2, inverse2, sums.p2);
-  return result;
-}
-
-void subtract_through_inverse(const Matrix<float>& inverse, const Matrix<float>& gradient,
-                              Matrix<float>& sums) {
-  map(sums).noalias() -= map(inverse).transpose() * map(gradient) * map(inverse).transpose();
+at::Tensor leave_values(const at::Tensor& weights, const at::Tensor& sign,
+                        const at::Tensor& inverse2, std::size_t shared_by) {
+  const std::int64_t head_dim = inverse2.size(0);
+  const at::Tensor heads = on_heads(inverse2.t(), heads_of(weights, head_dim));
+  return (heads * head_signs(sign, head_dim, shared_by)).view(weights.sizes());
 }
 
 }  // namespace btc

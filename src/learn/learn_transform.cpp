@@ -82,9 +82,7 @@ class Learning {
 
   std::optional<SignLosses> add_gradient(const SequenceStream& stream, std::size_t sequences,
                                          std::span<float> sums) {
-    block_.add_gradient(
-        log_error_gradient(problem_.model, {original_}, block_.effective(), stream, sequences),
-        sums);
+    block_.add_error_gradient(original_, stream, sequences, sums);
     if (params_.similarity == 0 && params_.balance == 0) {
       return std::nullopt;
     }

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 
-#include "common/matrix.hpp"
+namespace at {
+class Tensor;
+}
 
 namespace btc {
 
@@ -14,12 +16,13 @@ struct SignLosses {
   double balance = 0;     ///< L_bal = (mean of M)^2
 };
 
-/// Adds the gradients for the weights [n, m] to `sums`, straight through the sign: dM/dw is one
-/// over the mean magnitude where |w| is below it, else 0.
+/// The losses of the weights [n, m], before weighting.
 /// @param similarity, balance weights of the two losses
+/// @param gradient becomes that of their weighted sum for the weights, straight through the sign:
+///        dM/dw is one over the mean magnitude where |w| is below it, else 0
 /// @pre 0 < eigenvalues < vector_length, unless `similarity` is 0
-SignLosses add_sign_losses(MatrixView<const float> weights, std::size_t vector_length,
-                           std::size_t eigenvalues, double similarity, double balance,
-                           MatrixView<float> sums);
+SignLosses sign_losses(const at::Tensor& weights, std::size_t vector_length,
+                       std::size_t eigenvalues, double similarity, double balance,
+                       at::Tensor& gradient);
 
 }  // namespace btc

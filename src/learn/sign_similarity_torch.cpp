@@ -1,88 +1,79 @@
-#include "learn/sign_similarity.hpp"
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <Eigen/Eigenvalues>
-#include <cmath>
-#include <vector>
+#include <algorithm>
+#include <cstdint>
+
+#include "common/error.hpp"
+#include "common/matrix.hpp"
+#include "learn/sign_similarity.hpp"
 
 namespace btc {
 namespace {
 
-using Gram = Eigen::MatrixXd;
+using Gram = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-double sign_of(float w) { return w < 0 ? -1.0 : 1.0; }
+/// Sub-vectors whose signs are summed in fp32, which is exact up to 2^24.
+constexpr std::int64_t kExactVectors = std::int64_t{1} << 23;
 
-/// M^T M and the sum of M.
-struct SignSums {
-  Gram gram;
-  double sum = 0;
-  double vectors = 0;  ///< B
-};
-
-SignSums sum_signs(MatrixView<const float> weights, std::size_t v) {
-  SignSums sums{Gram::Zero(static_cast<Eigen::Index>(v), static_cast<Eigen::Index>(v))};
-  Eigen::VectorXd own(static_cast<Eigen::Index>(v));
-  for (std::size_t i = 0; i < weights.rows(); ++i) {
-    const auto row = weights.row(i);
-    for (std::size_t begin = 0; begin + v <= row.size(); begin += v) {
-      for (std::size_t k = 0; k < v; ++k) {
-        own[static_cast<Eigen::Index>(k)] = sign_of(row[begin + k]);
-      }
-      sums.gram.noalias() += own * own.transpose();
-      sums.sum += own.sum();
-      sums.vectors += 1;
-    }
+/// M^T M [v, v] of signs [B, v].
+Gram gram_of(const at::Tensor& signs) {
+  const std::int64_t v = signs.size(1);
+  Gram gram = Gram::Zero(v, v);
+  for (std::int64_t begin = 0; begin < signs.size(0); begin += kExactVectors) {
+    const at::Tensor part = signs.narrow(0, begin, std::min(kExactVectors, signs.size(0) - begin));
+    const at::Tensor sums = at::matmul(part.t(), part).to(at::kCPU, at::kDouble).contiguous();
+    gram += Eigen::Map<const Gram>(sums.data_ptr<double>(), v, v);
   }
-  return sums;
+  return gram;
 }
 
-double mean_magnitude(MatrixView<const float> weights) {
-  double sum = 0;
-  for (std::size_t i = 0; i < weights.rows(); ++i) {
-    for (const float w : weights.row(i)) {
-      sum += std::fabs(static_cast<double>(w));
-    }
-  }
-  return sum / static_cast<double>(weights.rows() * weights.cols());
+/// A matrix of the host in fp32, where `like` is.
+at::Tensor tensor_like(Gram& matrix, const at::Tensor& like) {
+  return at::from_blob(matrix.data(), {matrix.rows(), matrix.cols()}, at::kDouble)
+      .to(like.device(), at::kFloat);
 }
 
 }  // namespace
 
-SignLosses add_sign_losses(MatrixView<const float> weights, std::size_t vector_length,
-                           std::size_t eigenvalues, double similarity, double balance,
-                           MatrixView<float> sums) {
+SignLosses sign_losses(const at::Tensor& weights, std::size_t vector_length,
+                       std::size_t eigenvalues, double similarity, double balance,
+                       at::Tensor& gradient) {
   BTC_CHECK(similarity == 0 || (eigenvalues > 0 && eigenvalues < vector_length), eigenvalues,
             " eigenvalues of ", vector_length);
-  const SignSums signs = sum_signs(weights, vector_length);
-  const auto v = static_cast<double>(vector_length);
-  const double entries = signs.vectors * v;
+  const at::NoGradGuard no_gradient;
+  const auto v = narrow<std::int64_t>(vector_length);
+  const std::int64_t used = weights.size(1) / v * v;
+  const auto entries = static_cast<double>(weights.size(0) * used);
+  gradient = at::zeros_like(weights);
   if (entries == 0) {
     return {};
   }
-  const Eigen::SelfAdjointEigenSolver<Gram> solver(signs.gram / entries);  // ascending
+  const at::Tensor own = weights.narrow(1, 0, used);
+  const at::Tensor signs = at::where(own < 0, -1.0F, 1.0F).reshape({-1, v});
+  const Eigen::SelfAdjointEigenSolver<Gram> solver(gram_of(signs) / entries);  // ascending
   const auto top = static_cast<Eigen::Index>(std::min(eigenvalues, vector_length));
   const Gram basis = solver.eigenvectors().rightCols(top);
-  const double mean = signs.sum / entries;
+  const double mean = at::sum(signs, at::kDouble).item<double>() / entries;
   const SignLosses losses{1 - solver.eigenvalues().tail(top).sum(), mean * mean};
 
-  const double magnitude = mean_magnitude(weights);
-  const Gram projection = basis * basis.transpose();
-  Eigen::VectorXd own(static_cast<Eigen::Index>(vector_length));
-  for (std::size_t i = 0; i < weights.rows(); ++i) {
-    const auto row = weights.row(i);
-    const auto out = sums.row(i);
-    for (std::size_t begin = 0; begin + vector_length <= row.size(); begin += vector_length) {
-      for (std::size_t k = 0; k < vector_length; ++k) {
-        own[static_cast<Eigen::Index>(k)] = sign_of(row[begin + k]);
-      }
-      const Eigen::VectorXd slope = -2 * similarity / entries * (projection * own);
-      for (std::size_t k = 0; k < vector_length; ++k) {
-        if (std::fabs(static_cast<double>(row[begin + k])) < magnitude) {
-          const double by_sign = slope[static_cast<Eigen::Index>(k)] + 2 * balance * mean / entries;
-          out[begin + k] += static_cast<float>(by_sign / magnitude);
-        }
-      }
-    }
-  }
+  Gram projection = -2 * similarity / entries * (basis * basis.transpose());
+  const at::Tensor by_sign =
+      at::matmul(signs, tensor_like(projection, signs)) + 2 * balance * mean / entries;
+  const at::Tensor magnitudes = at::abs(weights);
+  const double magnitude = at::mean(magnitudes, at::kDouble).item<double>();
+  const at::Tensor passed = magnitudes.narrow(1, 0, used) < magnitude;
+  gradient.narrow(1, 0, used).copy_(at::where(passed, by_sign.view(own.sizes()) / magnitude, 0.0F));
   return losses;
 }
 

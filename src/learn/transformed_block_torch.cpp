@@ -1,286 +1,278 @@
-#include "learn/transformed_block.hpp"
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
+#include <vector>
 
-#include "common/half.hpp"
-#include "common/rng.hpp"
-#include "learn/value_rows.hpp"
+#include "common/error.hpp"
+#include "learn/cheap_binarizer.hpp"
+#include "learn/kronecker_rows.hpp"
+#include "learn/row_pieces.hpp"
+#include "learn/transform_values.hpp"
+#include "learn/transformed_block.hpp"
 
 namespace btc {
 namespace {
 
-Matrix<double> start_factor(TransformStart start, std::size_t size, std::uint64_t seed) {
-  if (start == TransformStart::kHaar) {
-    return random_orthogonal(size, seed);
-  }
-  Matrix<double> identity(size, size);
-  for (std::size_t i = 0; i < size; ++i) {
-    identity(i, i) = 1;
-  }
-  return identity;
+/// T of one input as leaves of autograd; its inverses are leaves too.
+struct TransformLeaves {
+  at::Tensor sign, p1, p2, inverse1, inverse2;
+};
+
+at::Tensor leaf_of(const TorchPlace& place, const Matrix<float>& matrix) {
+  return tensor_at(place, matrix.view()).requires_grad_();
 }
 
-Matrix<float> read_factor(std::span<const float> values, std::size_t size, bool rounded) {
-  Matrix<float> factor(size, size);
-  for (std::size_t i = 0; i < factor.size(); ++i) {
-    BTC_REQUIRE(NumericError, std::isfinite(values[i]), "transform: a factor has the value ",
-                values[i]);
-    factor.values()[i] = rounded ? round_to_fp16(values[i]) : values[i];
-  }
-  return factor;
+/// Borrows the values on the CPU.
+TransformLeaves leaves_of(const TorchPlace& place, const TransformValues& values) {
+  const MatrixView<const float> sign(values.sign.data(), 1, values.sign.size());
+  return {tensor_at(place, sign).squeeze(0).requires_grad_(), leaf_of(place, values.p1),
+          leaf_of(place, values.p2), leaf_of(place, values.inverse1),
+          leaf_of(place, values.inverse2)};
 }
 
-Matrix<float> inverse_of(const Matrix<float>& factor) {
-  const Matrix<double> inverse = invert_factor(factor);
-  Matrix<float> narrowed(inverse.rows(), inverse.cols());
-  std::transform(inverse.values().begin(), inverse.values().end(), narrowed.values().begin(),
-                 [](double value) { return static_cast<float>(value); });
-  return narrowed;
+/// Some rows of a Linear.
+struct Rows {
+  std::int64_t first;
+  std::int64_t count;
+  [[nodiscard]] at::Tensor of(const at::Tensor& linear) const {
+    return linear.narrow(0, first, count);
+  }
+};
+
+/// What autograd left at a leaf.
+at::Tensor taken(at::Tensor& leaf) {
+  at::Tensor gradient = leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);
+  leaf.mutable_grad().reset();
+  return gradient;
 }
 
-void multiply_rows(const std::vector<float>& sign, Matrix<float>& weights) {
-  for (std::size_t i = 0; i < weights.rows(); ++i) {
-    for (float& w : weights.row(i)) {
-      w *= sign[i];
-    }
-  }
+/// dL/dP by way of P and of its inverse: dL/dP - P^-T (dL/dP^-1) P^-T.
+Matrix<float> factor_gradient(at::Tensor& factor, at::Tensor& inverse) {
+  const at::Tensor transposed = inverse.t();
+  const at::Tensor by_inverse = at::matmul(at::matmul(transposed, taken(inverse)), transposed);
+  return to_matrix(taken(factor) - by_inverse);
 }
 
-/// Adds the product of each row of a with that of b.
-void add_row_products(const Matrix<float>& a, const Matrix<float>& b, std::vector<float>& sums) {
-  for (std::size_t i = 0; i < a.rows(); ++i) {
-    for (std::size_t j = 0; j < a.cols(); ++j) {
-      sums[i] += a(i, j) * b(i, j);
-    }
-  }
+TransformGradient take_gradient(TransformLeaves& leaves) {
+  const at::NoGradGuard no_gradient;
+  return {to_matrix(taken(leaves.sign).unsqueeze(0)).values(),
+          factor_gradient(leaves.p1, leaves.inverse1), factor_gradient(leaves.p2, leaves.inverse2)};
 }
 
 }  // namespace
 
+struct TransformedBlock::State {
+  ModelConfig model;
+  BlockWeights original;  ///< on a device without the Linears, which are there
+  TorchPlace place;
+  TrainedTransform trained;
+  std::vector<CheapBinarizer> binarizers;  ///< by index_of(LinearKind)
+  LinearTensors weights;                   ///< the original's
+  LinearTensors entered;                   ///< W', the present ones
+  std::array<TransformLeaves, kSharedInputs.size()> leaves;
+
+  [[nodiscard]] std::size_t shared_by() const { return model.heads / model.kv_heads; }
+  [[nodiscard]] const TransformLeaves& of(SharedInput input) const {
+    return leaves.at(index_of(input));
+  }
+
+  /// Rows that are transformed together: those of a key head in v_proj.
+  [[nodiscard]] std::size_t unit(LinearKind kind) const {
+    return kind == LinearKind::kV ? model.head_dim : 1;
+  }
+  /// Signs of the input `o` for rows of v_proj.
+  [[nodiscard]] at::Tensor value_signs(const Rows& rows) const {
+    const auto shared = narrow<std::int64_t>(shared_by());
+    return of(SharedInput::kO).sign.narrow(0, rows.first * shared, rows.count * shared);
+  }
+  /// Signs of the input `down` for rows of up_proj.
+  [[nodiscard]] at::Tensor up_signs(const Rows& rows) const {
+    return of(SharedInput::kDown).sign.narrow(0, rows.first, rows.count).unsqueeze(-1);
+  }
+
+  /// Rows of W' of a Linear.
+  [[nodiscard]] at::Tensor enter(LinearKind kind, const Rows& rows) const {
+    at::Tensor merged = rows.of(weights.at(index_of(kind)));
+    if (kind == LinearKind::kV) {
+      merged = enter_values(merged, value_signs(rows), of(SharedInput::kO).p2, shared_by());
+    } else if (kind == LinearKind::kUp) {
+      merged = merged * up_signs(rows);
+    }
+    const TransformLeaves& own = of(input_of(kind));
+    return enter_rows(merged, own.sign, own.inverse1, own.inverse2);
+  }
+
+  /// Rows of what stands for the original's weights, of the quantized ones.
+  [[nodiscard]] at::Tensor leave(LinearKind kind, const Rows& rows,
+                                 const at::Tensor& quantized) const {
+    const TransformLeaves& own = of(input_of(kind));
+    const at::Tensor folded = fold_rows(quantized, own.sign, own.p1, own.p2);
+    if (kind == LinearKind::kV) {
+      return leave_values(folded, value_signs(rows), of(SharedInput::kO).inverse2, shared_by());
+    }
+    return kind == LinearKind::kUp ? folded * up_signs(rows) : folded;
+  }
+
+  [[nodiscard]] at::Tensor quantized(LinearKind kind, const Rows& rows) const {
+    const std::size_t i = index_of(kind);
+    return binarizers[i].project(rows.of(entered.at(i)), rows.first);
+  }
+
+  /// Calls body(kind, rows) for all rows of all Linears.
+  template <typename Body>
+  void for_rows(const Body& body) const {
+    for (const LinearKind kind : kLinearKinds) {
+      for_row_pieces(weights.at(index_of(kind)), unit(kind),
+                     [&](std::int64_t first, std::int64_t count) {
+                       body(kind, Rows{first, count});
+                     });
+    }
+  }
+
+  /// Linears made of rows(kind, rows).
+  template <typename RowsOf>
+  [[nodiscard]] LinearTensors assembled(const RowsOf& rows_of) const {
+    const at::NoGradGuard no_gradient;
+    LinearTensors linears;
+    std::transform(weights.begin(), weights.end(), linears.begin(),
+                   [](const at::Tensor& own) { return at::empty_like(own); });
+    for_rows([&](LinearKind kind, const Rows& rows) {
+      rows.of(linears.at(index_of(kind))).copy_(rows_of(kind, rows));
+    });
+    return linears;
+  }
+
+  void enter_all() {
+    entered = assembled([&](LinearKind kind, const Rows& rows) { return enter(kind, rows); });
+  }
+  [[nodiscard]] LinearTensors effective() const {
+    return assembled([&](LinearKind kind, const Rows& rows) {
+      return leave(kind, rows, quantized(kind, rows));
+    });
+  }
+
+  /// The gradients that have come to the leaves, for the changes.
+  void take_gradients(std::span<float> sums) {
+    std::array<TransformGradient, kSharedInputs.size()> gradient;
+    for (std::size_t k = 0; k < leaves.size(); ++k) {
+      gradient.at(k) = take_gradient(leaves.at(k));
+    }
+    trained.add_gradient(gradient, sums);
+  }
+};
+
 TransformedBlock::TransformedBlock(const ModelConfig& model, BlockWeights original,
                                    const TransformParams& params, const BinarizeParams& binarize,
-                                   std::size_t panel, std::uint64_t seed)
-    : original_(std::move(original)),
-      params_(params),
-      head_dim_(model.head_dim),
-      shared_by_(model.heads / model.kv_heads) {
-  for (const SharedInput input : kSharedInputs) {
-    add_start(model, input, seed);
-  }
-  for (const Matrix<float>& weights : original_.linear) {
-    binarizers_.emplace_back(binarize, panel == 0 ? weights.cols() : panel);
+                                   std::size_t panel, std::uint64_t seed, TorchPlace place)
+    : state_(std::make_unique<State>(State{model,
+                                           std::move(original),
+                                           place,
+                                           TrainedTransform(model, params, seed),
+                                           {},
+                                           {},
+                                           {},
+                                           {}})) {
+  for (std::size_t i = 0; i < state_->weights.size(); ++i) {
+    Matrix<float>& own = state_->original.linear.at(i);
+    state_->binarizers.emplace_back(binarize, panel == 0 ? own.cols() : panel);
+    state_->weights.at(i) = tensor_at(place, std::as_const(own).view());
+    if (place.on_device()) {
+      own = Matrix<float>();
+    }
   }
   set(std::vector<float>(size()), false);
 }
+TransformedBlock::~TransformedBlock() = default;
+TransformedBlock::TransformedBlock(TransformedBlock&&) noexcept = default;
+TransformedBlock& TransformedBlock::operator=(TransformedBlock&&) noexcept = default;
 
-void TransformedBlock::add_start(const ModelConfig& model, SharedInput input, std::uint64_t seed) {
-  const auto [a, b] = factor_sizes(model, input);
-  const auto seed_of = [&](std::uint64_t part) { return derive_seed(seed, name_of(input), part); };
-  Layout& layout = layout_.at(index_of(input));
-  layout.repeat = input == SharedInput::kO ? shared_by_ : 1;
-  layout.latent = a * b / layout.repeat;
-  layout.signs = start_.size();
-  const auto latent = static_cast<float>(schedule_of(params_).sign_start);
-  Rng rng(seed_of(0));
-  for (std::size_t i = 0; i < layout.latent; ++i) {
-    const bool minus = params_.signs && params_.start == TransformStart::kHaar && rng.below(2) == 0;
-    start_.push_back(minus ? -latent : latent);
-  }
-  const TransformStart start = params_.factors ? params_.start : TransformStart::kIdentity;
-  const auto append = [&](const Matrix<double>& factor) {
-    std::transform(factor.values().begin(), factor.values().end(), std::back_inserter(start_),
-                   [](double value) { return static_cast<float>(value); });
-  };
-  layout.p1 = start_.size();
-  append(start_factor(start, a, seed_of(1)));
-  layout.p2 = start_.size();
-  append(start_factor(start, b, seed_of(2)));
-  TransformValues& values = values_.at(index_of(input));
-  values.sign.resize(a * b);
-  values.p1 = Matrix<float>(a, a);
-  values.p2 = Matrix<float>(b, b);
-}
-
-std::size_t TransformedBlock::latent_of(const Layout& layout, std::size_t column) const {
-  if (layout.repeat == 1) {
-    return layout.signs + column;
-  }
-  return layout.signs + column / head_dim_ / layout.repeat * head_dim_ + column % head_dim_;
-}
+std::size_t TransformedBlock::size() const { return state_->trained.size(); }
+BlockTransform TransformedBlock::transform() const { return state_->trained.transform(); }
+double TransformedBlock::distance() const { return state_->trained.distance(); }
 
 void TransformedBlock::set(std::span<const float> change, bool rounded) {
-  BTC_CHECK(change.size() == size(), change.size(), " changes for ", size(), " values");
-  present_.resize(size());
-  std::transform(start_.begin(), start_.end(), change.begin(), present_.begin(), std::plus<>());
-  for (std::size_t k = 0; k < values_.size(); ++k) {
-    const Layout& layout = layout_.at(k);
-    TransformValues& values = values_.at(k);
-    for (std::size_t j = 0; j < values.sign.size(); ++j) {
-      values.sign[j] = present_[latent_of(layout, j)] < 0 ? -1.0F : 1.0F;
-    }
-    const std::span<const float> all = present_;
-    values.p1 = read_factor(all.subspan(layout.p1), values.p1.rows(), rounded);
-    values.p2 = read_factor(all.subspan(layout.p2), values.p2.rows(), rounded);
-    values.inverse1 = inverse_of(values.p1);
-    values.inverse2 = inverse_of(values.p2);
+  state_->trained.set(change, rounded);
+  for (const SharedInput input : kSharedInputs) {
+    state_->leaves.at(index_of(input)) = leaves_of(state_->place, state_->trained.values(input));
   }
-  enter();
-}
-
-Matrix<float> TransformedBlock::merged(LinearKind kind) const {
-  Matrix<float> weights = original_.linear.at(index_of(kind));
-  if (kind == LinearKind::kV) {
-    return enter_values(values_.at(index_of(SharedInput::kO)), shared_by_, weights.view());
-  }
-  if (kind == LinearKind::kUp) {
-    multiply_rows(values_.at(index_of(SharedInput::kDown)).sign, weights);
-  }
-  return weights;
-}
-
-void TransformedBlock::enter() {
-  for (const LinearKind kind : kLinearKinds) {
-    entered_.at(index_of(kind)) =
-        enter_rows(values_.at(index_of(input_of(kind))), merged(kind).view());
-  }
+  state_->enter_all();
 }
 
 void TransformedBlock::regroup() {
-  for (std::size_t i = 0; i < entered_.size(); ++i) {
-    binarizers_[i].regroup(entered_.at(i).view());
+  for (std::size_t i = 0; i < state_->entered.size(); ++i) {
+    state_->binarizers[i].regroup(state_->entered.at(i));
   }
 }
 
 void TransformedBlock::choose_signs() {
-  for (std::size_t i = 0; i < entered_.size(); ++i) {
-    binarizers_[i].choose_signs(entered_.at(i).view());
+  for (std::size_t i = 0; i < state_->entered.size(); ++i) {
+    state_->binarizers[i].choose_signs(state_->entered.at(i));
   }
 }
 
 BlockWeights TransformedBlock::effective() const {
-  BlockWeights weights = original_;
-  for (const LinearKind kind : kLinearKinds) {
-    const std::size_t i = index_of(kind);
-    Matrix<float>& own = weights.linear.at(i);
-    own = fold_rows(values_.at(index_of(input_of(kind))),
-                    binarizers_[i].project(entered_.at(i).view()).view());
-    if (kind == LinearKind::kV) {
-      own = leave_values(values_.at(index_of(SharedInput::kO)), shared_by_, own.view());
-    } else if (kind == LinearKind::kUp) {
-      multiply_rows(values_.at(index_of(SharedInput::kDown)).sign, own);
-    }
+  BlockWeights weights = state_->original;
+  const LinearTensors linears = state_->effective();
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    weights.linear.at(i) = to_matrix(linears.at(i));
   }
   return weights;
 }
 
-void TransformedBlock::add_gradient(const BlockWeights& gradient, std::span<float> sums) const {
-  std::array<TransformGradient, kSharedInputs.size()> all;
-  std::transform(values_.begin(), values_.end(), all.begin(), no_gradient);
-  for (const LinearKind kind : kLinearKinds) {
+void TransformedBlock::add_gradient(const LinearTensors& gradient, std::span<float> sums) const {
+  state_->for_rows([&](LinearKind kind, const Rows& rows) {
     const std::size_t i = index_of(kind);
-    const std::size_t input = index_of(input_of(kind));
-    const Matrix<float> quantized = binarizers_[i].project(entered_.at(i).view());
-    Matrix<float> own = gradient.linear.at(i);
-    if (kind == LinearKind::kV) {
-      const std::size_t output = index_of(SharedInput::kO);
-      own = add_leave_gradient(values_.at(output), shared_by_,
-                               fold_rows(values_.at(input), quantized.view()).view(), own.view(),
-                               all.at(output));
-    } else if (kind == LinearKind::kUp) {
-      TransformGradient& down = all.at(index_of(SharedInput::kDown));
-      add_row_products(own, fold_rows(values_.at(input), quantized.view()), down.sign);
-      multiply_rows(values_.at(index_of(SharedInput::kDown)).sign, own);
-    }
-    own = add_fold_gradient(values_.at(input), quantized.view(), own.view(), all.at(input));
-    add_entered_gradient(kind, binarizers_[i].project(own.view()).view(), all);
-  }
-  add_to(all, sums);
+    const at::Tensor quantized = state_->quantized(kind, rows).requires_grad_();
+    state_->leave(kind, rows, quantized).backward(rows.of(gradient.at(i)));
+    state_->enter(kind, rows).backward(state_->binarizers[i].project(quantized.grad(), rows.first));
+  });
+  state_->take_gradients(sums);
 }
 
-void TransformedBlock::add_entered_gradient(
-    LinearKind kind, MatrixView<const float> gradient,
-    std::array<TransformGradient, kSharedInputs.size()>& sums) const {
-  const std::size_t input = index_of(input_of(kind));
-  const Matrix<float>& original = original_.linear.at(index_of(kind));
-  const Matrix<float> own =
-      add_enter_gradient(values_.at(input), merged(kind).view(), gradient, sums.at(input));
-  if (kind == LinearKind::kV) {
-    const std::size_t output = index_of(SharedInput::kO);
-    add_value_gradient(values_.at(output), shared_by_, original.view(), own.view(),
-                       sums.at(output));
-  } else if (kind == LinearKind::kUp) {
-    add_row_products(own, original, sums.at(index_of(SharedInput::kDown)).sign);
+void TransformedBlock::add_error_gradient(const BlockForward& original,
+                                          const SequenceStream& stream, std::size_t sequences,
+                                          std::span<float> sums) const {
+  LinearTensors gradient;
+  double error = 0;
+  {
+    BlockBackward present =
+        differentiated(state_->model, state_->effective(), state_->original, state_->place);
+    for (std::size_t s = 0; s < sequences; ++s) {
+      const Matrix<float> input = stream();
+      error += present.add_squared_error(original, input.view(), {});
+    }
+    gradient = take_gradients(present);
   }
+  for (at::Tensor& own : gradient) {
+    own.mul_(error > 0 ? 1 / error : 0);  // of the logarithm
+  }
+  add_gradient(gradient, sums);
 }
 
 SignLosses TransformedBlock::add_sign_gradient(std::size_t vector_length,
                                                const TransformParams& params,
                                                std::span<float> sums) const {
-  std::array<TransformGradient, kSharedInputs.size()> all;
-  std::transform(values_.begin(), values_.end(), all.begin(), no_gradient);
   constexpr auto kCount = static_cast<double>(kLinearKinds.size());
+  LinearTensors gradient;
   SignLosses mean;
-  for (const LinearKind kind : kLinearKinds) {
-    const Matrix<float>& weights = entered_.at(index_of(kind));
-    Matrix<float> gradient(weights.rows(), weights.cols());
-    const SignLosses own =
-        add_sign_losses(weights.view(), vector_length, static_cast<std::size_t>(params.eigenvalues),
-                        params.similarity / kCount, params.balance / kCount, gradient.view());
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    const SignLosses own = sign_losses(
+        state_->entered.at(i), vector_length, static_cast<std::size_t>(params.eigenvalues),
+        params.similarity / kCount, params.balance / kCount, gradient.at(i));
     mean.similarity += own.similarity / kCount;
     mean.balance += own.balance / kCount;
-    add_entered_gradient(kind, gradient.view(), all);
   }
-  add_to(all, sums);
+  state_->for_rows([&](LinearKind kind, const Rows& rows) {
+    state_->enter(kind, rows).backward(rows.of(gradient.at(index_of(kind))));
+  });
+  state_->take_gradients(sums);
   return mean;
-}
-
-void TransformedBlock::add_to(const std::array<TransformGradient, kSharedInputs.size()>& gradient,
-                              std::span<float> sums) const {
-  BTC_CHECK(sums.size() == size(), sums.size(), " sums for ", size(), " values");
-  for (std::size_t k = 0; k < gradient.size(); ++k) {
-    const TransformGradient& own = gradient.at(k);
-    const Layout& layout = layout_.at(k);
-    for (std::size_t j = 0; params_.signs && j < own.sign.size(); ++j) {
-      const std::size_t latent = latent_of(layout, j);
-      if (std::fabs(present_[latent]) <= 1) {  // straight through, clipped
-        sums[latent] += own.sign[j];
-      }
-    }
-    if (params_.factors) {
-      const auto add_values = [&](const Matrix<float>& values, std::size_t first) {
-        std::transform(values.values().begin(), values.values().end(),
-                       sums.begin() + static_cast<std::ptrdiff_t>(first),
-                       sums.begin() + static_cast<std::ptrdiff_t>(first), std::plus<>());
-      };
-      add_values(own.p1, layout.p1);
-      add_values(own.p2, layout.p2);
-    }
-  }
-}
-
-BlockTransform TransformedBlock::transform() const {
-  BlockTransform transform;
-  for (std::size_t k = 0; k < values_.size(); ++k) {
-    transform.at(k).sign = values_.at(k).sign;
-    if (params_.factors) {
-      transform.at(k).factors = {values_.at(k).p1, values_.at(k).p2};
-    }
-  }
-  return transform;
-}
-
-double TransformedBlock::distance() const {
-  double sum = 0;
-  for (std::size_t k = 0; k < values_.size(); ++k) {
-    const std::size_t end = k + 1 < layout_.size() ? layout_.at(k + 1).signs : size();
-    for (std::size_t e = layout_.at(k).p1; e < end; ++e) {
-      const double d = static_cast<double>(present_[e]) - static_cast<double>(start_[e]);
-      sum += d * d;
-    }
-  }
-  return std::sqrt(sum);
 }
 
 }  // namespace btc

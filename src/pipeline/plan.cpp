@@ -258,8 +258,9 @@ PlannedStage encode_stage(const PipelineConfig& config, const ModelConfig& model
   return stage;
 }
 
-/// Learning: the original, the weights as they are quantized, their errors, effective weights,
-/// gradients and what their rows are folded through; every epoch reads the sequences.
+/// Learning: the original as loaded, as it runs and as it is transformed; the weights as they are
+/// quantized, effective weights, gradients; a byte each for groups and signs. Every epoch reads the
+/// sequences.
 PlannedStage learn_stage(const PipelineConfig& config, const ModelConfig& model,
                          const Sizes& sizes) {
   const auto blocks = static_cast<std::uint64_t>(model.blocks);
@@ -269,7 +270,7 @@ PlannedStage learn_stage(const PipelineConfig& config, const ModelConfig& model,
     const auto epochs = static_cast<std::uint64_t>(
         epochs_of(schedule_of(config.transform), config.calibration.samples));
     stage.bytes_read = sizes.checkpoint + (epochs + 1) * sizes.activations * blocks;
-    stage.memory += 6 * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence;
+    stage.memory += 13 * sizes.block_fp32 / 2 + gradient_memory(config, model) + 6 * sizes.sequence;
   }
   return stage;
 }

@@ -89,7 +89,7 @@ LearnedUnit learn_block(StageRunner& runner, const PlannedUnits& units,
   const std::size_t panel = config.binarize.scales == ScaleLayout::kPanel
                                 ? panel_width(config.binarize, config.codebook)
                                 : 0;
-  TransformedBlock block(model, weights, config.transform, config.binarize, panel, seed);
+  TransformedBlock block(model, weights, config.transform, config.binarize, panel, seed, place);
   const OpenSequences open = stored_inputs(runner.store(), units.capture[number]);
   const LearnProblem problem{
       .model = model,

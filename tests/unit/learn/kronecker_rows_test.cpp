@@ -1,12 +1,16 @@
 #include "learn/kronecker_rows.hpp"
 
+#include <ATen/core/Tensor.h>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cmath>
 #include <functional>
+#include <utility>
+#include <vector>
 
-#include "common/rng.hpp"
-#include "learn/value_rows.hpp"
+#include "learn/transform_values.hpp"
+#include "model/linear_tensors.hpp"
 #include "quant/transform.hpp"
 #include "support/random_matrix.hpp"
 
@@ -35,6 +39,7 @@ Matrix<float> inverse_of(const Matrix<float>& factor) {
   return inverse;
 }
 
+/// T of one input with the inverses of its factors.
 TransformValues values_of(Matrix<float> p1, Matrix<float> p2, std::vector<float> sign) {
   TransformValues values{std::move(sign), std::move(p1), std::move(p2), {}, {}};
   values.inverse1 = inverse_of(values.p1);
@@ -62,35 +67,56 @@ double dot(const Matrix<float>& a, const Matrix<float>& b) {
   return sum;
 }
 
-/// Central differences of <result(values), direction> for every entry of D, P1 and P2.
-void expect_slopes(const TransformValues& values, const Matrix<float>& direction,
-                   const std::function<Matrix<float>(const TransformValues&)>& result,
-                   const TransformGradient& gradient) {
-  constexpr float kStep = 1e-2F;
-  const auto slope = [&](const std::function<void(TransformValues&, float)>& move) {
-    const auto at = [&](float step) {
-      TransformValues moved = values;
-      move(moved, step);
-      moved.inverse1 = inverse_of(moved.p1);
-      moved.inverse2 = inverse_of(moved.p2);
-      return dot(result(moved), direction);
-    };
-    return (at(kStep) - at(-kStep)) / (2 * static_cast<double>(kStep));
+/// One of the four ways, its arguments leaves of autograd.
+using Way = std::function<at::Tensor(const at::Tensor& weights, const at::Tensor& sign,
+                                     const at::Tensor& p1, const at::Tensor& p2)>;
+
+at::Tensor leaf(const Matrix<float>& matrix) { return borrow(matrix.view()).requires_grad_(); }
+at::Tensor leaf(const std::vector<float>& values) {
+  return borrow(MatrixView<const float>(values.data(), 1, values.size()))
+      .squeeze(0)
+      .requires_grad_();
+}
+
+/// Central differences of <way(...), direction> for every entry of every argument, beside what
+/// autograd finds.
+void expect_slopes(const Way& way, std::array<Matrix<float>, 4> arguments,
+                   const Matrix<float>& direction) {
+  const auto tensors = [&] {
+    return std::array<at::Tensor, 4>{leaf(arguments[0]), leaf(arguments[1].values()),
+                                     leaf(arguments[2]), leaf(arguments[3])};
   };
-  const auto expect_slope = [&](double found, double expected, const char* what, std::size_t e) {
-    EXPECT_NEAR(found, expected, 0.01 + 0.01 * std::fabs(expected)) << what << " " << e;
+  const auto value = [&] {
+    const auto [w, sign, p1, p2] = tensors();
+    return dot(to_matrix(way(w, sign, p1, p2).detach()), direction);
   };
-  for (std::size_t e = 0; e < values.sign.size(); ++e) {
-    expect_slope(gradient.sign[e], slope([&](auto& v, float step) { v.sign[e] += step; }), "D", e);
+  const auto leaves = tensors();
+  way(leaves[0], leaves[1], leaves[2], leaves[3]).backward(borrow(direction.view()));
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    const at::Tensor& found = leaves.at(k).grad();
+    if (!found.defined()) {  // values have no P1
+      continue;
+    }
+    const Matrix<float> gradient = to_matrix(found.reshape({1, -1}));
+    for (std::size_t e = 0; e < arguments.at(k).size(); ++e) {
+      constexpr float kStep = 1e-2F;
+      float& entry = arguments.at(k).values()[e];
+      const float start = entry;
+      entry = start + kStep;
+      const double plus = value();
+      entry = start - kStep;
+      const double minus = value();
+      entry = start;
+      const double slope = (plus - minus) / (2 * static_cast<double>(kStep));
+      EXPECT_NEAR(gradient(0, e), slope, 0.01 + 0.01 * std::fabs(slope)) << k << " " << e;
+    }
   }
-  for (std::size_t e = 0; e < values.p1.size(); ++e) {
-    expect_slope(gradient.p1.values()[e],
-                 slope([&](auto& v, float step) { v.p1.values()[e] += step; }), "P1", e);
-  }
-  for (std::size_t e = 0; e < values.p2.size(); ++e) {
-    expect_slope(gradient.p2.values()[e],
-                 slope([&](auto& v, float step) { v.p2.values()[e] += step; }), "P2", e);
-  }
+}
+
+Matrix<float> as_row(const std::vector<float>& values) {
+  Matrix<float> row(1, values.size());
+  row.values() = values;
+  return row;
 }
 
 TEST(KroneckerRows, AgreeWithTheStoredTransform) {
@@ -104,67 +130,57 @@ TEST(KroneckerRows, AgreeWithTheStoredTransform) {
   }
   Matrix<float> expected = signed_w;
   enter_transform({values.p1, values.p2}, expected.view());
-  expect_near(enter_rows(values, w.view()), expected);
-  Matrix<float> folded = fold_rows(values, expected.view());
-  expect_near(folded, w);  // there and back
+  const at::Tensor sign = leaf(values.sign).detach();
+  const at::Tensor entered = enter_rows(borrow(w.view()), sign, borrow(values.inverse1.view()),
+                                        borrow(values.inverse2.view()));
+  expect_near(to_matrix(entered), expected);
+  expect_near(to_matrix(fold_rows(borrow(expected), sign, borrow(values.p1.view()),
+                                  borrow(values.p2.view()))),
+              w);  // there and back
 }
 
-TEST(KroneckerRows, GradientOfTheWayBack) {
+TEST(KroneckerRows, GradientsAreTheSlopes) {
   const TransformValues values = some_values();
-  const Matrix<float> q = random_matrix(5, 12, 4);
+  const Matrix<float> w = random_matrix(5, 12, 4);
   const Matrix<float> direction = random_matrix(5, 12, 5);
-  TransformGradient gradient = no_gradient(values);
-  const Matrix<float> inner = add_fold_gradient(values, q.view(), direction.view(), gradient);
-  EXPECT_NEAR(dot(inner, q), dot(fold_rows(values, q.view()), direction), 1e-3);  // linear in Q
-  expect_slopes(
-      values, direction, [&](const TransformValues& v) { return fold_rows(v, q.view()); },
-      gradient);
+  expect_slopes(enter_rows, {w, as_row(values.sign), values.inverse1, values.inverse2}, direction);
+  const Way fold = [](const at::Tensor& rows, const at::Tensor& sign, const at::Tensor& p1,
+                      const at::Tensor& p2) { return fold_rows(rows, sign, p1, p2); };
+  expect_slopes(fold, {w, as_row(values.sign), values.p1, values.p2}, direction);
 }
 
-TEST(KroneckerRows, GradientOfTheWayIn) {
-  const TransformValues values = some_values();
-  const Matrix<float> w = random_matrix(5, 12, 6);
-  const Matrix<float> direction = random_matrix(5, 12, 7);
-  TransformGradient gradient = no_gradient(values);
-  const Matrix<float> inner = add_enter_gradient(values, w.view(), direction.view(), gradient);
-  EXPECT_NEAR(dot(inner, w), dot(enter_rows(values, w.view()), direction), 1e-3);  // linear in W
-  expect_slopes(
-      values, direction, [&](const TransformValues& v) { return enter_rows(v, w.view()); },
-      gradient);
+/// Three key heads of four rows, two query heads each.
+std::vector<float> shared_signs() {
+  return {1, -1, 1, 1, 1, -1, 1, 1, -1, -1, 1, -1, -1, -1, 1, -1, 1, 1, 1, -1, 1, 1, 1, -1};
 }
 
 TEST(ValueRows, LeaveWhatTheyEntered) {
   const TransformValues output = some_values();
-  const Matrix<float> w = random_matrix(12, 7, 8);  // three key heads of four rows
-  expect_near(leave_values(output, 1, enter_values(output, 1, w.view()).view()), w);
+  const Matrix<float> w = random_matrix(12, 7, 8);
+  const std::vector<float> signs = shared_signs();
+  const at::Tensor sign = leaf(signs).detach();
+  const at::Tensor entered = enter_values(borrow(w.view()), sign, borrow(output.p2.view()), 2);
+  expect_near(to_matrix(leave_values(entered, sign, borrow(output.inverse2.view()), 2)), w);
+  // Of the first row of the second head: sum over its rows of P2 and the signs.
+  double expected = 0;
+  for (std::size_t r = 0; r < 4; ++r) {
+    expected += static_cast<double>(output.p2(r, 0) * signs[8 + r] * w(4 + r, 2));
+  }
+  EXPECT_NEAR(to_matrix(entered)(4, 2), expected, 1e-5);
 }
 
-TEST(ValueRows, GradientOfTheWayIn) {
+TEST(ValueRows, GradientsAreTheSlopes) {
   const TransformValues output = some_values();
   const Matrix<float> w = random_matrix(12, 7, 11);
   const Matrix<float> direction = random_matrix(12, 7, 12);
-  TransformGradient gradient = no_gradient(output);
-  add_value_gradient(output, 1, w.view(), direction.view(), gradient);
-  expect_slopes(
-      output, direction, [&](const TransformValues& v) { return enter_values(v, 1, w.view()); },
-      gradient);
-}
-
-TEST(ValueRows, GradientOfTheWayBack) {
-  const TransformValues output = some_values();
-  const Matrix<float> f = random_matrix(12, 7, 9);
-  const Matrix<float> direction = random_matrix(12, 7, 10);
-  TransformGradient gradient = no_gradient(output);
-  const Matrix<float> inner = add_leave_gradient(output, 1, f.view(), direction.view(), gradient);
-  expect_slopes(
-      output, direction, [&](const TransformValues& v) { return leave_values(v, 1, f.view()); },
-      gradient);
-  Matrix<float> moved = f;
-  moved(5, 3) += 0.5F;  // linear in F
-  EXPECT_NEAR(inner(5, 3),
-              2 * (dot(leave_values(output, 1, moved.view()), direction) -
-                   dot(leave_values(output, 1, f.view()), direction)),
-              1e-4);
+  const Way enter = [](const at::Tensor& rows, const at::Tensor& sign, const at::Tensor& /*p1*/,
+                       const at::Tensor& p2) { return enter_values(rows, sign, p2, 2); };
+  const Way leave = [](const at::Tensor& rows, const at::Tensor& sign, const at::Tensor& /*p1*/,
+                       const at::Tensor& inverse2) {
+    return leave_values(rows, sign, inverse2, 2);
+  };
+  expect_slopes(enter, {w, as_row(shared_signs()), output.p1, output.p2}, direction);
+  expect_slopes(leave, {w, as_row(shared_signs()), output.p1, output.inverse2}, direction);
 }
 
 }  // namespace

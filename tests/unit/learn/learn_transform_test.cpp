@@ -216,9 +216,7 @@ TEST_F(LearnTransform, GroupsStayForAnEpoch) {
         }
         other.choose_signs();
         std::vector<float> gradient(other.size());
-        other.add_gradient(
-            log_error_gradient(problem_.model, {original}, other.effective(), stream, sequences),
-            gradient);
+        other.add_error_gradient(original, stream, sequences, gradient);
         training_step(gradient, 1.0, by_hand);
       }
     }

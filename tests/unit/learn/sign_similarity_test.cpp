@@ -1,10 +1,12 @@
 #include "learn/sign_similarity.hpp"
 
+#include <ATen/core/Tensor.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
 
 #include "common/rng.hpp"
+#include "model/linear_tensors.hpp"
 
 namespace btc {
 namespace {
@@ -19,8 +21,15 @@ Matrix<float> random_matrix(std::size_t rows, std::size_t cols) {
 }
 
 SignLosses losses_of(const Matrix<float>& w, std::size_t v, std::size_t eigenvalues) {
-  Matrix<float> sums(w.rows(), w.cols());
-  return add_sign_losses(w.view(), v, eigenvalues, 1, 1, sums.view());
+  at::Tensor gradient;
+  return sign_losses(borrow(w.view()), v, eigenvalues, 1, 1, gradient);
+}
+
+Matrix<float> gradient_of(const Matrix<float>& w, std::size_t v, std::size_t eigenvalues,
+                          double similarity, double balance) {
+  at::Tensor gradient;
+  sign_losses(borrow(w.view()), v, eigenvalues, similarity, balance, gradient);
+  return to_matrix(gradient);
 }
 
 TEST(SignLosses, OnePatternHasNoDissimilarity) {
@@ -49,8 +58,7 @@ TEST(SignLosses, GradientLowersBoth) {
     value += 0.3F;
   }
   const SignLosses before = losses_of(w, 8, 2);
-  Matrix<float> sums(w.rows(), w.cols());
-  add_sign_losses(w.view(), 8, 2, 1, 1, sums.view());
+  const Matrix<float> sums = gradient_of(w, 8, 2, 1, 1);
   for (std::size_t e = 0; e < w.size(); ++e) {
     w.values()[e] -= 500 * sums.values()[e];
   }
@@ -62,8 +70,7 @@ TEST(SignLosses, GradientLowersBoth) {
 // The eigenvalues' slope: L_sim is smooth in M, so a central difference in M tells.
 TEST(SignLosses, GradientIsTheSlopeInTheSigns) {
   const Matrix<float> w = random_matrix(40, 8);
-  Matrix<float> sums(w.rows(), w.cols());
-  add_sign_losses(w.view(), 8, 2, 1, 0, sums.view());
+  const Matrix<float> sums = gradient_of(w, 8, 2, 1, 0);
   // L_sim is homogeneous of degree 2 in M: <dL/dM, M> = 2 (L_sim - 1).
   double mean = 0;
   for (const float value : w.values()) {
@@ -86,11 +93,8 @@ TEST(SignLosses, RefusesAsManyEigenvaluesAsDimensions) {
 
 TEST(SignLosses, BalanceAloneNeedsNoEigenvalues) {
   const Matrix<float> w = random_matrix(4, 8);
-  Matrix<float> alone(4, 8);
-  Matrix<float> with_few(4, 8);
-  add_sign_losses(w.view(), 4, 4, 0, 0.5, alone.view());
-  add_sign_losses(w.view(), 4, 2, 0, 0.5, with_few.view());
-  EXPECT_EQ(alone, with_few);
+  const Matrix<float> alone = gradient_of(w, 4, 4, 0, 0.5);
+  EXPECT_EQ(alone, gradient_of(w, 4, 2, 0, 0.5));
   EXPECT_NE(alone, (Matrix<float>(4, 8)));
 }
 

@@ -1,5 +1,6 @@
 #include "learn/transformed_block.hpp"
 
+#include <ATen/core/Tensor.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "common/rng.hpp"
+#include "learn/cheap_binarizer.hpp"
 #include "model/block_forward.hpp"
 #include "model/block_gradient.hpp"
 #include "model/checkpoint.hpp"
@@ -27,6 +29,15 @@ double dot(const BlockWeights& a, const BlockWeights& b) {
     }
   }
   return sum;
+}
+
+/// Borrows the Linears.
+LinearTensors tensors_of(const BlockWeights& weights) {
+  LinearTensors tensors;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    tensors.at(i) = borrow(weights.linear.at(i).view());
+  }
+  return tensors;
 }
 
 class TransformedBlockOf : public ::testing::TestWithParam<std::string> {
@@ -102,9 +113,10 @@ TEST_P(TransformedBlockOf, EffectiveWeightsAreTheQuantizedBlock) {
     const KroneckerFactors& factors = online.at(index_of(input_of(kind)));
     enter_transform(factors, weights.view());
     CheapBinarizer binarizer(binarize_, 16);
-    binarizer.regroup(weights.view());
-    binarizer.choose_signs(weights.view());
-    weights = binarizer.project(weights.view());
+    const at::Tensor entered = borrow(weights);
+    binarizer.regroup(entered);
+    binarizer.choose_signs(entered);
+    weights = to_matrix(binarizer.project(entered));
     fold_transform(factors, weights.view());
   }
   const Matrix<float> expected = output(merged);
@@ -127,7 +139,7 @@ TEST_P(TransformedBlockOf, GradientIsTheSlope) {
   trained.choose_signs();
   const BlockWeights direction = random_gradient();
   std::vector<float> gradient(trained.size());
-  trained.add_gradient(direction, gradient);
+  trained.add_gradient(tensors_of(direction), gradient);
   const auto loss = [&] {
     trained.set(change, false);
     return dot(trained.effective(), direction);
@@ -205,7 +217,7 @@ TEST_P(LatentSignsOf, GradientsOfBothSignsAddUpToTheirDifference) {
       trained.set(change, false);
       difference += static_cast<double>(sign) * dot(trained.effective(), direction);
       std::vector<float> gradient(trained.size());
-      trained.add_gradient(direction, gradient);
+      trained.add_gradient(tensors_of(direction), gradient);
       sum += static_cast<double>(gradient[k]);
     }
     EXPECT_NEAR(sum, difference, 1e-3 + 1e-4 * std::fabs(difference)) << "value " << k;
@@ -227,7 +239,7 @@ TEST_P(LatentSignsOf, OfDownReachUpProjTwice) {
   const std::size_t up = index_of(LinearKind::kUp);
   direction.linear.at(up) = random_gradient().linear.at(up);
   std::vector<float> gradient(trained.size());
-  trained.add_gradient(direction, gradient);
+  trained.add_gradient(tensors_of(direction), gradient);
 
   const std::vector<float> sign = trained.transform().at(index_of(SharedInput::kDown)).sign;
   const std::size_t first = first_sign_.at(index_of(SharedInput::kDown));
@@ -248,7 +260,8 @@ TEST_P(LatentSignsOf, PassTheirGradientNoFurtherThanOne) {
     trained.regroup();
     trained.choose_signs();
     std::vector<float> gradient(trained.size());
-    trained.add_gradient(random_gradient(), gradient);
+    const BlockWeights direction = random_gradient();
+    trained.add_gradient(tensors_of(direction), gradient);
     params_.balance = 1;
     trained.add_sign_gradient(8, params_, gradient);
     std::vector<bool> moved;
@@ -269,7 +282,8 @@ TEST_P(TransformedBlockOf, SwitchesLeavePartsAlone) {
   trained.regroup();
   trained.choose_signs();
   std::vector<float> gradient(trained.size());
-  trained.add_gradient(random_gradient(), gradient);
+  const BlockWeights direction = random_gradient();
+  trained.add_gradient(tensors_of(direction), gradient);
   const auto moved = [&] {
     return std::count_if(gradient.begin(), gradient.end(), [](float g) { return g != 0; });
   };

@@ -1,0 +1,71 @@
+/// What a step of learning a transform costs beside the block itself: a 7B-shaped block is
+/// transformed, quantized and differentiated on two threads. The peer is a sequence of 2048 tokens
+/// through the block and back, of which a step has 4 or 16.
+
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <cmath>
+
+#include "bench/block_run.hpp"
+#include "common/allocation.hpp"
+#include "learn/transformed_block.hpp"
+
+namespace btc::bench {
+namespace {
+
+constexpr int kThreads = 2;
+
+Matrix<float> sequence(const ModelConfig& config, std::size_t tokens) {
+  Matrix<float> hidden(tokens, config.hidden);
+  fill(hidden.view(), 1.0, 100);
+  return hidden;
+}
+
+/// Of one step on one sequence.
+double step_seconds(const ModelConfig& config, const BlockForward& original,
+                    TransformedBlock& block, std::size_t tokens) {
+  const Matrix<float> hidden = sequence(config, tokens);
+  const std::vector<float> change(block.size());
+  std::vector<float> gradient(block.size());
+  const Timer timer;
+  block.set(change, false);
+  block.choose_signs();
+  block.add_error_gradient(
+      original, [&] { return hidden; }, 1, gradient);
+  return timer.seconds();
+}
+
+void learn_step(benchmark::State& state) {
+  const ModelConfig config = llama(4096, 11008);
+  const BlockWeights weights = random_block(config);
+  const BlockForward original(config, weights);
+  TransformParams params;
+  params.kind = TransformKind::kFlatQuant;
+  BinarizeParams binarize;
+  binarize.split_points = 1;
+  TransformedBlock block(config, weights, params, binarize, 128, 1);
+  const Timer timer;
+  block.regroup();
+  state.counters["regroup_s"] = timer.seconds();
+  for (auto _ : state) {
+    const double quantizer = step_seconds(config, original, block, 8);
+    state.counters["quantizer_s"] = quantizer;
+    state.counters["sequence_s"] = step_seconds(config, original, block, kTokens) - quantizer;
+  }
+  constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
+  state.counters["peak_rss_GiB"] = static_cast<double>(peak_rss_bytes()) / kGibibyte;
+}
+BENCHMARK(learn_step)->Name("learn/cpu/7b")->Iterations(1)->Unit(benchmark::kSecond)->UseRealTime();
+
+}  // namespace
+}  // namespace btc::bench
+
+int main(int argc, char** argv) {
+  btc::keep_freed_memory();
+  benchmark::Initialize(&argc, argv);
+  btc::configure_torch(btc::bench::kThreads);
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

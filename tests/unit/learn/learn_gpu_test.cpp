@@ -1,0 +1,95 @@
+/// A learning step on a CUDA device against the same step on the CPU.
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/rng.hpp"
+#include "learn/transformed_block.hpp"
+#include "model/checkpoint.hpp"
+#include "support/random_matrix.hpp"
+#include "support/torch_device.hpp"
+
+namespace btc {
+namespace {
+
+/// |found - expected| / |expected|.
+double relative_distance(std::span<const float> found, std::span<const float> expected) {
+  double distance = 0;
+  double size = 0;
+  for (std::size_t e = 0; e < expected.size(); ++e) {
+    const auto wanted = static_cast<double>(expected[e]);
+    distance += std::pow(static_cast<double>(found[e]) - wanted, 2);
+    size += wanted * wanted;
+  }
+  return std::sqrt(distance / size);
+}
+
+struct Step {
+  BlockWeights effective;
+  std::vector<float> gradient;
+  bool operator==(const Step& other) const {
+    return effective.linear == other.effective.linear && gradient == other.gradient;
+  }
+};
+
+class LearnOnDevice : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override { test::use_torch_device(1, place_); }
+
+  [[nodiscard]] Step step(TorchPlace place) const {
+    const auto model = Checkpoint::open(std::filesystem::path(BTC_SOURCE_DIR) /
+                                        "tests/golden/models" / GetParam());
+    const BlockWeights weights = model->load_block(0);
+    TransformParams params;
+    params.kind = TransformKind::kFlatQuant;
+    params.similarity = 0.1;
+    params.balance = 0.1;
+    BinarizeParams binarize;
+    binarize.split_points = 1;
+    TransformedBlock block(model->config(), weights, params, binarize, 16, 5, place);
+    Rng rng(6);
+    std::vector<float> change(block.size());
+    for (float& value : change) {
+      value = static_cast<float>(0.002 * rng.normal());
+    }
+    block.set(change, false);
+    block.regroup();
+    block.choose_signs();
+    Step result{block.effective(), std::vector<float>(block.size())};
+    const BlockForward original(model->config(), weights, place);
+    const Matrix<float> input = test::random_matrix(40, model->config().hidden, 2);
+    block.add_error_gradient(
+        original, [&] { return input; }, 2, result.gradient);
+    block.add_sign_gradient(8, params, result.gradient);
+    return result;
+  }
+
+  TorchPlace place_;
+};
+
+TEST_P(LearnOnDevice, StepIsThatOfTheCpu) {
+  const Step found = step(place_);
+  EXPECT_EQ(found, step(place_)) << "not repeatable";
+  const Step expected = step({});
+  // An entry at a threshold may fall either way.
+  EXPECT_LT(relative_distance(found.gradient, expected.gradient), 1e-2);
+  for (const LinearKind kind : kLinearKinds) {
+    EXPECT_LT(relative_distance(found.effective.linear.at(index_of(kind)).values(),
+                                expected.effective.linear.at(index_of(kind)).values()),
+              1e-2)
+        << name_of(kind);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, LearnOnDevice,
+                         ::testing::Values("llama_gqa_llama3", "qwen2_tied", "qwen3"),
+                         [](const auto& given) { return std::string(given.param); });
+
+}  // namespace
+}  // namespace btc
