@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tokenizer/unicode.hpp"
+
 namespace btc {
 namespace {
 
@@ -62,20 +64,16 @@ std::string TextStream::push(std::int32_t id) {
   // The ids just given out are the context of the next ones.
   ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(given_));
   given_ = ids_.size();
-  return text.substr(known);
+  return replace_invalid_utf8(std::string_view(text).substr(known));
 }
 
 std::string TextStream::finish() {
   const std::vector<std::int32_t> before(ids_.begin(),
                                          ids_.begin() + static_cast<std::ptrdiff_t>(given_));
-  std::string text = tokenizer_.decode(ids_);
+  const std::string text = tokenizer_.decode(ids_);
   const std::size_t known = common_length(text, tokenizer_.decode(before));
   given_ = ids_.size();
-  text.erase(0, known);
-  if (const std::size_t tail = incomplete_tail(text); tail > 0) {
-    text.replace(text.size() - tail, tail, kReplacement);
-  }
-  return text;
+  return replace_invalid_utf8(std::string_view(text).substr(known));
 }
 
 }  // namespace btc

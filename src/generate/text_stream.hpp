@@ -16,14 +16,14 @@ std::size_t incomplete_tail(std::string_view text);
 
 /// A character can be spread over several ids, and what an id stands for depends on those before
 /// it. So the last few ids are decoded together, and text is given out once it ends in a whole
-/// character.
+/// character. What is given out is UTF-8: bytes that belong to no character are U+FFFD.
 class TextStream {
  public:
   /// @param prompt ids that the text goes on from, without special tokens; not given out
   TextStream(const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt);
   /// The text that became certain with this id; may be empty.
   std::string push(std::int32_t id);
-  /// What is still held back; a character that never ended is U+FFFD.
+  /// What is still held back, a character that never ended too.
   std::string finish();
 
  private:

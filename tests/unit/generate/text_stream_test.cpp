@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "tokenizer/unicode.hpp"
+
 namespace btc {
 namespace {
 
@@ -67,6 +69,18 @@ TEST(TextStream, MarksACharacterThatNeverEnds) {
   EXPECT_EQ(stream.push(0x9F), "");
   EXPECT_EQ(stream.finish(), "\xEF\xBF\xBD");
   EXPECT_EQ(stream.finish(), "");
+}
+
+TEST(TextStream, GivesUtf8WhateverTheBytes) {
+  const ByteTokenizer tokenizer;
+  TextStream stream(tokenizer, tokenizer.encode("go on"));
+  std::string text;
+  for (const std::int32_t id : {0xE5, 0xE4, int{'r'}, 0x80, 0xFF, int{'y'}, 0xF0, 0x9F}) {
+    text += stream.push(id);
+    EXPECT_FALSE(find_invalid_utf8(text).has_value()) << ::testing::PrintToString(text);
+  }
+  EXPECT_EQ(text, "\xEF\xBF\xBD\xEF\xBF\xBDr\xEF\xBF\xBD\xEF\xBF\xBDy");
+  EXPECT_EQ(stream.finish(), "\xEF\xBF\xBD");
 }
 
 class ExampleStream : public ::testing::Test {
