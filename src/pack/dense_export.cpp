@@ -95,6 +95,8 @@ void export_dense(const fs::path& packed_directory, const fs::path& out_director
                   ExportDType dtype) {
   const PackedDirectory packed(packed_directory);
   check_files(packed_directory, packed.manifest());
+  BTC_REQUIRE(InputError, !out_directory.empty(),
+              "export: the name of the directory to write is empty, expected a new directory");
   std::error_code error;
   BTC_REQUIRE(InputError, !fs::exists(out_directory) || fs::is_empty(out_directory, error),
               out_directory.string(), ": exists and is not empty; choose a new directory");

@@ -102,6 +102,7 @@ TEST_P(PackedModelOf, DenseExportIsACheckpointOfTheSameWeights) {
   EXPECT_THROW(export_dense(directory, scratch_.path() / "bf16", ExportDType::kF16), InputError);
 }
 
+  EXPECT_THROW(export_dense(directory, "", ExportDType::kF16), InputError);
 INSTANTIATE_TEST_SUITE_P(Families, PackedModelOf,
                          ::testing::Values("llama_gqa_llama3", "llama_untied_bias", "mistral",
                                            "qwen2_tied", "qwen3"),
