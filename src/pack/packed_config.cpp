@@ -14,6 +14,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* kKey = "quantization_config";
+constexpr std::string_view kQuantMethod = "btc";
 constexpr int kMaxDepth = 16;
 constexpr std::array<std::string_view, 2> kIndexCodingNames = {"fixed", "radix"};
 /// Value of `column_scale` where each group has its own.
@@ -45,7 +46,7 @@ ordered_json transform_json() {
 }
 
 ordered_json to_json(const PackedFormat& format, const BitNumbers& bits, bool tied_head) {
-  ordered_json config = {{"quant_method", "btc"},
+  ordered_json config = {{"quant_method", kQuantMethod},
                          {"format", kPackedFormatName},
                          {"format_version", kPackedVersion},
                          {"codec", codec_name(format)}};
@@ -169,7 +170,7 @@ PackedFormat read_format(StrictObject& config) {
     config.choice(key, std::array{value});
   };
   PackedFormat format;
-  only("quant_method", "btc");
+  only("quant_method", kQuantMethod);
   only("format", kPackedFormatName);
   const std::size_t codec = config.choice("codec", kStoredCodecNames);
   if (codec == 3) {
@@ -242,6 +243,12 @@ PackedConfig read_packed_config(const std::string& text, std::string_view origin
                  bits.number("model_bits")};
   bits.refuse_unknown();
   reader.refuse_unknown();
+bool describes_packed_model(const std::string& config_text) {
+  const auto config = nlohmann::json::parse(config_text, nullptr, false);
+  const auto method = nlohmann::json::json_pointer(concat("/", kKey, "/quant_method"));
+  return config.is_object() && config.contains(method) && config[method] == kQuantMethod;
+}
+
   config.erase(kKey);
   result.source = to_text(config);
   return result;

@@ -22,6 +22,9 @@ std::string add_quantization_config(const std::string& source_config, std::strin
                                     const PackedFormat& format, const BitNumbers& bits,
                                     bool tied_head);
 
+/// Whether a config.json is that of a packed model, of any version, whatever else is wrong with it.
+bool describes_packed_model(const std::string& config_text);
+
 /// @throws FormatError for an absent, unknown or contradictory key, another method or major version
 PackedConfig read_packed_config(const std::string& text, std::string_view origin);
 

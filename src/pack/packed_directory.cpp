@@ -33,7 +33,9 @@ PackedConfig read_config(const fs::path& model_directory) {
 }  // namespace
 
 bool is_packed(const fs::path& model_directory) {
-  return fs::exists(model_directory / kManifestName);
+  const fs::path config = model_directory / "config.json";
+  return fs::exists(model_directory / kManifestName) ||
+         (fs::is_regular_file(config) && describes_packed_model(read_text_file(config)));
 }
 
 ModelConfig load_source_config(const fs::path& model_directory) {

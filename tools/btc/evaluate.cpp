@@ -165,7 +165,7 @@ void add_evaluate(CLI::App& app) {
       ->add_option_function<std::string>(
           "--model-kind",
           [options, kinds](const std::string& name) { options->what.kind = kinds.at(name); },
-          "auto (packed if there is a manifest.json), original or packed")
+          "auto (packed if it was packed here), original or packed")
       ->check(CLI::IsMember({"auto", "original", "packed"}));
   add_task_options(*command, *options);
   add_text_options(*command, *options);

@@ -7,6 +7,7 @@
 #include "common/half.hpp"
 #include "pack/packed_config.hpp"
 #include "packed_fixture.hpp"
+#include "pack/packed_directory.hpp"
 #include "support/scratch.hpp"
 
 namespace btc {
@@ -275,6 +276,16 @@ TEST(PackedModelBytes, DoNotDependOnTheOrderOfAssembly) {
   for (const auto& entry : std::filesystem::directory_iterator(first)) {
     EXPECT_EQ(test::read_bytes(entry.path()), test::read_bytes(second / entry.path().filename()))
         << entry.path().filename();
+TEST_F(PackedModelDamage, WithoutAManifestItIsNoOriginalModel) {
+  std::filesystem::remove(file("manifest.json"));
+  EXPECT_TRUE(is_packed(directory_));
+  EXPECT_THAT(open_verdict(), HasSubstr("manifest.json: missing"));
+  replace("config.json", "\"quant_method\": \"btc\"", "\"quant_method\": \"gptq\"");
+  EXPECT_FALSE(is_packed(directory_));
+  test::write_bytes(file("config.json"), "{");
+  EXPECT_FALSE(is_packed(directory_));
+}
+
     ++files;
   }
   EXPECT_GE(files, 5U);
