@@ -212,6 +212,23 @@ ordered_json parse_object(const std::string& text, std::string_view origin) {
   return object;
 }
 
+/// `rope_parameters` under the names that readers before it look for. Without them those take their
+/// defaults and say nothing.
+void add_older_rope_names(ordered_json& config) {
+  if (!config.contains("rope_parameters") || !config["rope_parameters"].is_object()) {
+    return;
+  }
+  ordered_json scaling = config["rope_parameters"];
+  if (scaling.contains("rope_theta")) {
+    config["rope_theta"] = scaling["rope_theta"];
+    scaling.erase("rope_theta");
+  }
+  const std::string type = scaling.value("type", "default");
+  if (scaling.value("rope_type", type) != "default") {
+    config["rope_scaling"] = scaling;
+  }
+}
+
 std::string to_text(const ordered_json& config) { return config.dump(2) + "\n"; }
 
 }  // namespace
@@ -224,6 +241,12 @@ std::string add_quantization_config(const std::string& source_config, std::strin
               ", expected a model that is not quantized");
   config[kKey] = to_json(format, bits, tied_head);
   return to_text(config);
+}
+
+bool describes_packed_model(const std::string& config_text) {
+  const auto config = nlohmann::json::parse(config_text, nullptr, false);
+  const auto method = nlohmann::json::json_pointer(concat("/", kKey, "/quant_method"));
+  return config.is_object() && config.contains(method) && config[method] == kQuantMethod;
 }
 
 PackedConfig read_packed_config(const std::string& text, std::string_view origin) {
@@ -243,12 +266,6 @@ PackedConfig read_packed_config(const std::string& text, std::string_view origin
                  bits.number("model_bits")};
   bits.refuse_unknown();
   reader.refuse_unknown();
-bool describes_packed_model(const std::string& config_text) {
-  const auto config = nlohmann::json::parse(config_text, nullptr, false);
-  const auto method = nlohmann::json::json_pointer(concat("/", kKey, "/quant_method"));
-  return config.is_object() && config.contains(method) && config[method] == kQuantMethod;
-}
-
   config.erase(kKey);
   result.source = to_text(config);
   return result;
@@ -264,6 +281,7 @@ std::string dense_config(const std::string& source_config, std::string_view dtyp
   if (!config.contains("dtype")) {
     config["torch_dtype"] = dtype;
   }
+  add_older_rope_names(config);
   return to_text(config);
 }
 

@@ -29,7 +29,7 @@ bool describes_packed_model(const std::string& config_text);
 PackedConfig read_packed_config(const std::string& text, std::string_view origin);
 
 /// `source_config` as the config.json of dense weights of this type, `float32`, `float16` or
-/// `bfloat16`.
+/// `bfloat16`. Rotary fields are there under their older names too.
 std::string dense_config(const std::string& source_config, std::string_view dtype);
 
 }  // namespace btc

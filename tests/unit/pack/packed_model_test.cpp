@@ -3,11 +3,12 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "common/half.hpp"
 #include "pack/packed_config.hpp"
-#include "packed_fixture.hpp"
 #include "pack/packed_directory.hpp"
+#include "packed_fixture.hpp"
 #include "support/scratch.hpp"
 
 namespace btc {
@@ -101,9 +102,9 @@ TEST_P(PackedModelOf, DenseExportIsACheckpointOfTheSameWeights) {
   EXPECT_THAT(config, HasSubstr("bfloat16"));
   EXPECT_THAT(config, Not(HasSubstr("quantization_config")));
   EXPECT_THROW(export_dense(directory, scratch_.path() / "bf16", ExportDType::kF16), InputError);
+  EXPECT_THROW(export_dense(directory, "", ExportDType::kF16), InputError);
 }
 
-  EXPECT_THROW(export_dense(directory, "", ExportDType::kF16), InputError);
 INSTANTIATE_TEST_SUITE_P(Families, PackedModelOf,
                          ::testing::Values("llama_gqa_llama3", "llama_untied_bias", "mistral",
                                            "qwen2_tied", "qwen3"),
@@ -115,6 +116,22 @@ TEST(DenseConfig, HasTheTypeUnderEveryNameThatTheSourceUses) {
   const std::string both =
       dense_config(R"({"dtype":"bfloat16","torch_dtype":"bfloat16"})", "float32");
   EXPECT_THAT(both, Not(HasSubstr("bfloat16")));
+}
+
+TEST(DenseConfig, HasRotaryFieldsUnderTheirOlderNamesToo) {
+  const auto config = [](const std::string& source) {
+    return nlohmann::json::parse(dense_config(source, "float32"));
+  };
+  const auto scaled = config(
+      R"({"rope_parameters": {"rope_type": "llama3", "factor": 8.0, "rope_theta": 500000.0}})");
+  EXPECT_EQ(scaled.at("rope_theta"), 500000.0);
+  EXPECT_EQ(scaled.at("rope_scaling"), nlohmann::json({{"rope_type", "llama3"}, {"factor", 8.0}}));
+  EXPECT_EQ(scaled.at("rope_parameters").size(), 3U);
+  const auto plain = config(R"({"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}})");
+  EXPECT_EQ(plain.at("rope_theta"), 1e6);
+  EXPECT_FALSE(plain.contains("rope_scaling"));
+  EXPECT_FALSE(config(R"({"rope_parameters": null})").contains("rope_theta"));
+  EXPECT_EQ(config(R"({"rope_theta": 5.0})").size(), 2U);
 }
 
 /// One packed model that tests damage.
@@ -259,6 +276,16 @@ TEST_F(PackedModelDamage, QuantizationConfig) {
   }
 }
 
+TEST_F(PackedModelDamage, WithoutAManifestItIsNoOriginalModel) {
+  std::filesystem::remove(file("manifest.json"));
+  EXPECT_TRUE(is_packed(directory_));
+  EXPECT_THAT(open_verdict(), HasSubstr("manifest.json: missing"));
+  replace("config.json", "\"quant_method\": \"btc\"", "\"quant_method\": \"gptq\"");
+  EXPECT_FALSE(is_packed(directory_));
+  test::write_bytes(file("config.json"), "{");
+  EXPECT_FALSE(is_packed(directory_));
+}
+
 TEST_F(PackedModelDamage, ACopyThatDiffersFromItsRecordLeavesNothing) {
   const auto path = scratch_.path() / "block-00000.safetensors";
   const auto target = scratch_.path() / "other";
@@ -276,16 +303,6 @@ TEST(PackedModelBytes, DoNotDependOnTheOrderOfAssembly) {
   for (const auto& entry : std::filesystem::directory_iterator(first)) {
     EXPECT_EQ(test::read_bytes(entry.path()), test::read_bytes(second / entry.path().filename()))
         << entry.path().filename();
-TEST_F(PackedModelDamage, WithoutAManifestItIsNoOriginalModel) {
-  std::filesystem::remove(file("manifest.json"));
-  EXPECT_TRUE(is_packed(directory_));
-  EXPECT_THAT(open_verdict(), HasSubstr("manifest.json: missing"));
-  replace("config.json", "\"quant_method\": \"btc\"", "\"quant_method\": \"gptq\"");
-  EXPECT_FALSE(is_packed(directory_));
-  test::write_bytes(file("config.json"), "{");
-  EXPECT_FALSE(is_packed(directory_));
-}
-
     ++files;
   }
   EXPECT_GE(files, 5U);
