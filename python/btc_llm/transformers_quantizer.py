@@ -64,9 +64,10 @@ class BtcQuantizer(HfQuantizer):
         missing = []
         for block in range(self._packed.blocks):
             for name in self._packed.linear_names(block):
-                missing.append(rf"^{re.escape(name)}\.weight$")
+                own = _name_in(model, name)
+                missing.append(rf"^{re.escape(own)}\.weight$")
                 # No random weights for what is about to be overwritten.
-                model.get_submodule(name)._is_hf_initialized = True
+                model.get_submodule(own)._is_hf_initialized = True
         _add_patterns(model, "_keys_to_ignore_on_load_unexpected", ours)
         _add_patterns(model, "_keys_to_ignore_on_load_missing", missing)
         return model
@@ -74,7 +75,7 @@ class BtcQuantizer(HfQuantizer):
     @torch.no_grad()
     def _process_model_after_weight_loading(self, model, **kwargs):
         for name, weight in linears(self._packed, torch.float32):
-            parameter = model.get_parameter(name)
+            parameter = model.get_parameter(_name_in(model, name))
             if parameter.shape != weight.shape:
                 raise FormatError(f"{name}: shape {list(weight.shape)}, the model of config.json "
                                   f"has {list(parameter.shape)}")
@@ -104,6 +105,12 @@ def _directory_of(model, checkpoint_files) -> Path:
     if checkpoint_files:
         return Path(checkpoint_files[0]).parent
     return Path(model.config.name_or_path)
+
+
+def _name_in(model, name: str) -> str:
+    """The name of a tensor in this model: a bare `AutoModel` has none of its prefix."""
+    prefix = model.base_model_prefix
+    return name if hasattr(model, prefix) else name.removeprefix(f"{prefix}.")
 
 
 def _add_patterns(model, attribute: str, patterns: list[str]) -> None:

@@ -78,6 +78,16 @@ class TestFromPretrained:
                                        msg=lambda text, p=parameter: f"{p}: {text}")
         torch.testing.assert_close(self.logits(model), self.logits(expected), rtol=0, atol=1e-4)
 
+    def test_loads_the_blocks_without_a_head(self, packed_models):
+        packed, _ = packed_models("random_transform")
+        ids = torch.arange(3, 27).reshape(1, 24)
+        bare, info = self.transformers.AutoModel.from_pretrained(packed, dtype=torch.float32,
+                                                                 output_loading_info=True)
+        assert not info["missing_keys"]
+        whole = self.load(packed, dtype=torch.float32)
+        with torch.no_grad():
+            assert torch.equal(bare(ids).last_hidden_state, whole.model(ids).last_hidden_state)
+
     def test_says_nothing_about_missing_or_unexpected_tensors(self, packed_models):
         packed, _ = packed_models("random_transform")
         _, info = self.load(packed, output_loading_info=True)
