@@ -89,6 +89,14 @@ class PackedToy : public ::testing::TestWithParam<const char*> {
   PackedToy() : bench_("generate-toy", {.intermediate = 96, .vocab_size = 4096}) {
     fs::copy_file(example_model() / "tokenizer.model", bench_.model() / "tokenizer.model");
   }
+TEST(GenerateCommand, FailsWhereItsTextIsLost) {
+  const ProcessResult result = run_process(
+      {"sh", "-c", R"("$0" generate --model "$1" --prompt The --max-tokens 1 > /dev/full)",
+       program("btc"), example_model().string()});
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("standard output: cannot write"));
+}
+
   void pack(const std::string& settings) {
     write_text_file(bench_.config("toy"),
                     concat("run: {dir: ", bench_.run_dir("toy").string(),

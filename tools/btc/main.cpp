@@ -8,10 +8,13 @@
 #include "common/version.hpp"
 #include "model/math_mode.hpp"
 
-int main(int argc, char** argv) {
-  btc::choose_math_mode();
-  constexpr int kFailed = 1;
-  constexpr int kUserError = 2;
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUserError = 2;
+
+/// Runs the command that the arguments name. @return exit code
+int run(int argc, char** argv) {
   CLI::App app("Tools around btc_pipeline: token files, packed models, the environment.");
   app.set_version_flag("--version",
                        std::string(btc::version()) + " " + std::string(btc::git_hash()));
@@ -39,4 +42,16 @@ int main(int argc, char** argv) {
     std::cerr << "btc: " << error.what() << "\n";
     return kFailed;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  btc::choose_math_mode();
+  const int code = run(argc, argv);
+  if (code == 0 && !std::cout.flush()) {
+    std::cerr << "btc: standard output: cannot write\n";
+    return kFailed;
+  }
+  return code;
 }
