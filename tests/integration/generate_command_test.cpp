@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -131,6 +132,12 @@ TEST_P(PackedToy, WritesTheSameTextPackedDecodedAndExported) {
 INSTANTIATE_TEST_SUITE_P(Presets, PackedToy,
                          ::testing::Values("stored_0.55", "btc_0.8", "billm", "arb_rc_cgb",
                                            "gptq_3"),
+  EXPECT_THAT(in_planes.err, HasSubstr("stopped by the number of tokens"));
+  const ProcessResult to_the_end = generate(packed(), {"--max-tokens", "100000", "--seed", "1"});
+  EXPECT_THAT(to_the_end.err, AnyOf(HasSubstr("stopped at the model's last position"),
+                                    HasSubstr("the text ended")));
+  fs::remove(packed() / "manifest.json");
+  EXPECT_THAT(generate(packed(), {}).err, HasSubstr("manifest.json: missing"));
                          [](const auto& preset) {
                            std::string name = preset.param;
                            std::replace_if(

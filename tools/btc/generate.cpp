@@ -68,15 +68,21 @@ std::size_t room_for(const ModelConfig& config, std::size_t prompt, std::size_t 
   return std::min(wanted, config.max_position - prompt);
 }
 
-void print_report(const Generated& result, std::size_t prompt, const LoadedModel& loaded,
-                  std::size_t cache_bytes) {
+/// Why there is no further token. @param wanted new tokens at most
+const char* end_of(const Generated& result, std::size_t wanted) {
+  return result.ended                 ? "the text ended"
+         : result.ids.size() < wanted ? "stopped at the model's last position"
+                                      : "stopped by the number of tokens";
+}
+
+void print_report(const Generated& result, std::size_t prompt, std::size_t wanted,
+                  const LoadedModel& loaded, std::size_t cache_bytes) {
   const ResidentBytes bytes = loaded.model.bytes();
   std::cerr << fmt::format("prompt      {} tokens in {:.3f} s, {:.1f} tokens/s\n", prompt,
                            result.prompt_seconds, per_second(prompt, result.prompt_seconds));
   std::cerr << fmt::format("generation  {} tokens, {} steps in {:.3f} s, {:.1f} tokens/s; {}\n",
                            result.ids.size(), result.steps, result.seconds,
-                           per_second(result.steps, result.seconds),
-                           result.ended ? "the text ended" : "stopped by the number of tokens");
+                           per_second(result.steps, result.seconds), end_of(result, wanted));
   std::cerr << fmt::format(
       "weights     {} bytes resident: Linears {} ({}, {:.3f} bits per weight), head {}, norms and "
       "biases {}; embedding rows are read from the file\n",
@@ -96,8 +102,8 @@ void generate_text(GenerateOptions options) {
     prompt.insert(prompt.begin(), *bos);
   }
   const LoadedModel loaded = load(options.model, options.weights);
-  options.params.max_tokens =
-      room_for(loaded.model.config(), prompt.size(), options.params.max_tokens);
+  const std::size_t wanted = options.params.max_tokens;
+  options.params.max_tokens = room_for(loaded.model.config(), prompt.size(), wanted);
   options.params.end_ids = tokenizer->eos_ids();
   options.params.vocabulary = tokenizer->vocab_size();
   const auto hardware = static_cast<int>(std::thread::hardware_concurrency());
@@ -109,7 +115,7 @@ void generate_text(GenerateOptions options) {
     std::cout << stream.push(id) << std::flush;
   });
   std::cout << stream.finish() << std::endl;
-  print_report(result, prompt.size(), loaded, forward.cache_bytes());
+  print_report(result, prompt.size(), wanted, loaded, forward.cache_bytes());
 }
 
 }  // namespace
