@@ -74,6 +74,11 @@ TEST(GenerateCommand, RefusesWhatMakesNoSense) {
               HasSubstr("--weights: got '1', expected one of auto, packed, decoded"));
   EXPECT_THAT(refusal(example_model(), {"--top-p", "0"}), HasSubstr("top_p: got 0"));
   EXPECT_THAT(refusal(example_model(), {"--temperature", "-1"}), HasSubstr("temperature: got -1"));
+  EXPECT_THAT(refusal(example_model(), {"--max-tokens", "-1"}),
+              HasSubstr("--max-tokens: got '-1', expected a whole number of at least 0"));
+  EXPECT_THAT(refusal(example_model(), {"--seed", "-1"}), HasSubstr("--seed: got '-1'"));
+  EXPECT_THAT(refusal(example_model(), {"--threads", "0"}),
+              HasSubstr("--threads: got '0', expected a whole number of at least 1"));
   EXPECT_THAT(refusal("/nowhere", {}), HasSubstr("/nowhere"));
   std::string longer = "The";
   for (int i = 0; i < 600; ++i) {

@@ -87,6 +87,8 @@ TEST_F(PrepareCommand, MistakesAreExplainedAndLeaveNoFile) {
   EXPECT_THAT(refused({"--tasks", "piqa", "--data", data_, "--add-bos", "maybe"}),
               HasSubstr("--add-bos"));
   write_bytes(scratch_.path() / "piqa.jsonl", "{\"goal\": \"x\"}\n");
+  EXPECT_THAT(refused({"--tasks", "piqa", "--data", data_, "--limit", "-1"}),
+              HasSubstr("--limit: got '-1', expected a whole number of at least 0"));
   EXPECT_THAT(refused({"--tasks", "piqa", "--data", data_}),
               HasSubstr("piqa.jsonl: line 1: field 'sol1': expected a text"));
 }

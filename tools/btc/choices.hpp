@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -27,6 +29,21 @@ CLI::Validator one_of(const std::array<std::string_view, N>& names) {
     return {};
   };
   return {to_value, "(" + words + ")"};
+}
+
+/// Takes a whole number of at least `least`, which fits the type of its option. Without it an
+/// option that is unsigned takes -1 for its largest value.
+inline CLI::Validator at_least(std::uint64_t least) {
+  const auto check = [least](const std::string& input) -> std::string {
+    std::uint64_t value = 0;
+    const auto* const end = input.data() + input.size();
+    const auto parsed = std::from_chars(input.data(), end, value);
+    if (parsed.ec == std::errc() && parsed.ptr == end && value >= least) {
+      return {};
+    }
+    return "got '" + input + "', expected a whole number of at least " + std::to_string(least);
+  };
+  return {check, "(at least " + std::to_string(least) + ")"};
 }
 
 }  // namespace btc

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "backend/backend.hpp"
+#include "choices.hpp"
 #include "comm/communicator.hpp"
 #include "commands.hpp"
 #include "pipeline/environment_report.hpp"
@@ -25,7 +26,7 @@ void add_doctor(CLI::App& app) {
       app.add_subcommand("doctor", "print what this machine and build offer, and what is missing");
   const auto threads = std::make_shared<int>(1);
   command->add_option("--threads", *threads, "threads per rank that a run would use")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   command->callback([threads] { doctor(*threads); });
 }
 

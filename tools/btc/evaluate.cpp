@@ -125,13 +125,14 @@ void add_task_options(CLI::App& command, EvaluateOptions& options) {
       ->transform(one_of(kAddBosNames))
       ->needs(data);
   command.add_option("--limit", options.tasks.limit, "with --data: documents of each task")
+      ->check(at_least(0))
       ->needs(data);
   command.add_option("--batch-tokens", options.tasks.batch_tokens, "tokens of one forward call")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   command
       .add_option("--tokens-in-memory", options.tasks.tokens_in_memory,
                   "tokens of one part: hidden states kept while blocks stream by")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   command.add_option("--samples", options.samples,
                      "write the log-likelihood of every request (JSONL: task, doc, choice, loglik, "
                      "greedy)");
@@ -148,7 +149,7 @@ void add_text_options(CLI::App& command, EvaluateOptions& options) {
   command.add_option("--window", options.text.window, "tokens of a window (default 2048)")
       ->check(CLI::Range(2, 1 << 24));
   command.add_option("--windows", options.text.windows, "windows of each text (default all)")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
 }
 
 }  // namespace

@@ -127,6 +127,7 @@ void add_generate(CLI::App& app) {
   command->add_option("--model", options->model, "packed or original model directory")->required();
   command->add_option("--prompt", options->prompt, "the text to go on with (UTF-8)")->required();
   command->add_option("--max-tokens", options->params.max_tokens, "new tokens at most")
+      ->check(at_least(0))
       ->capture_default_str();
   command
       ->add_option("--temperature", options->params.sampling.temperature,
@@ -137,9 +138,10 @@ void add_generate(CLI::App& app) {
                    "draw from the likeliest tokens whose probabilities sum to this")
       ->capture_default_str();
   command->add_option("--seed", options->params.seed, "equal seeds give equal texts")
+      ->check(at_least(0))
       ->capture_default_str();
   command->add_option("--threads", options->threads, "default: as many as there are")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   command
       ->add_option("--weights", options->weights,
                    "of a packed model: packed (default; decoded for each use) or decoded (fp32, "

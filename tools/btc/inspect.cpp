@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "choices.hpp"
 #include "commands.hpp"
 #include "common/error.hpp"
 #include "inspect/inspection.hpp"
@@ -189,7 +190,7 @@ void add_inspect(CLI::App& app) {
   command
       ->add_option("--tokens", options->tokens,
                    "length of the text that activations are taken from; the model samples it")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command->callback([options] { inspect(*options); });
 }

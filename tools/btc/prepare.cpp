@@ -82,9 +82,12 @@ void add_task_options(CLI::App& command, PrepareOptions& options) {
                   "BOS in front of every request of the tasks: auto (as the tokenizer does), true, "
                   "false (as in the papers)")
       ->transform(one_of(kAddBosNames));
-  command.add_option("--max-length", options.max_length,
-                     "longest input of a task in ids (default: the model's positions)");
-  command.add_option("--limit", options.limit, "documents of each task (default: all)");
+  command
+      .add_option("--max-length", options.max_length,
+                  "longest input of a task in ids (default: the model's positions)")
+      ->check(at_least(0));
+  command.add_option("--limit", options.limit, "documents of each task (default: all)")
+      ->check(at_least(0));
 }
 }  // namespace
 
