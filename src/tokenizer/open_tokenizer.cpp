@@ -9,6 +9,8 @@ namespace btc {
 
 std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& model_directory) {
   const auto file = [&](const char* name) { return model_directory / name; };
+  BTC_REQUIRE(InputError, std::filesystem::is_directory(model_directory), model_directory.string(),
+              ": no such directory, expected that of a model");
   const TokenizerSettings settings = read_tokenizer_settings(model_directory);
   const auto model = file("tokenizer.model");
   if (std::filesystem::exists(model)) {

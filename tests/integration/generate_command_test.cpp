@@ -79,7 +79,7 @@ TEST(GenerateCommand, RefusesWhatMakesNoSense) {
   EXPECT_THAT(refusal(example_model(), {"--seed", "-1"}), HasSubstr("--seed: got '-1'"));
   EXPECT_THAT(refusal(example_model(), {"--threads", "0"}),
               HasSubstr("--threads: got '0', expected a whole number of at least 1"));
-  EXPECT_THAT(refusal("/nowhere", {}), HasSubstr("/nowhere"));
+  EXPECT_THAT(refusal("/nowhere", {}), HasSubstr("/nowhere: no such directory"));
   std::string longer = "The";
   for (int i = 0; i < 600; ++i) {
     longer += " tower";
