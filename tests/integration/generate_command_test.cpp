@@ -89,12 +89,6 @@ TEST(GenerateCommand, RefusesWhatMakesNoSense) {
   EXPECT_THAT(too_long.err, HasSubstr("expected fewer than 512"));
 }
 
-/// A toy with the tokenizer of the example, packed by a preset or by settings.
-class PackedToy : public ::testing::TestWithParam<const char*> {
- protected:
-  PackedToy() : bench_("generate-toy", {.intermediate = 96, .vocab_size = 4096}) {
-    fs::copy_file(example_model() / "tokenizer.model", bench_.model() / "tokenizer.model");
-  }
 TEST(GenerateCommand, FailsWhereItsTextIsLost) {
   const ProcessResult result = run_process(
       {"sh", "-c", R"("$0" generate --model "$1" --prompt The --max-tokens 1 > /dev/full)",
@@ -103,6 +97,12 @@ TEST(GenerateCommand, FailsWhereItsTextIsLost) {
   EXPECT_THAT(result.err, HasSubstr("standard output: cannot write"));
 }
 
+/// A toy with the tokenizer of the example, packed by a preset or by settings.
+class PackedToy : public ::testing::TestWithParam<const char*> {
+ protected:
+  PackedToy() : bench_("generate-toy", {.intermediate = 96, .vocab_size = 4096}) {
+    fs::copy_file(example_model() / "tokenizer.model", bench_.model() / "tokenizer.model");
+  }
   void pack(const std::string& settings) {
     write_text_file(bench_.config("toy"),
                     concat("run: {dir: ", bench_.run_dir("toy").string(),
@@ -132,17 +132,17 @@ TEST_P(PackedToy, WritesTheSameTextPackedDecodedAndExported) {
   EXPECT_EQ(from_dense.out, in_planes.out) << from_dense.text();
   EXPECT_EQ(decoded.out, in_planes.out) << decoded.text();
   EXPECT_LT(2 * number_after(in_planes.err, "Linears "), number_after(decoded.err, "Linears "));
-}
-
-INSTANTIATE_TEST_SUITE_P(Presets, PackedToy,
-                         ::testing::Values("stored_0.55", "btc_0.8", "billm", "arb_rc_cgb",
-                                           "gptq_3"),
   EXPECT_THAT(in_planes.err, HasSubstr("stopped by the number of tokens"));
   const ProcessResult to_the_end = generate(packed(), {"--max-tokens", "100000", "--seed", "1"});
   EXPECT_THAT(to_the_end.err, AnyOf(HasSubstr("stopped at the model's last position"),
                                     HasSubstr("the text ended")));
   fs::remove(packed() / "manifest.json");
   EXPECT_THAT(generate(packed(), {}).err, HasSubstr("manifest.json: missing"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Presets, PackedToy,
+                         ::testing::Values("stored_0.55", "btc_0.8", "billm", "arb_rc_cgb",
+                                           "gptq_3"),
                          [](const auto& preset) {
                            std::string name = preset.param;
                            std::replace_if(
@@ -190,6 +190,15 @@ TEST_F(InspectCommand, ShowsOnlyWhatIsAskedFor) {
   EXPECT_THAT(two, HasSubstr("groups"));
   EXPECT_THAT(two, HasSubstr("what the run recorded"));
   EXPECT_THAT(two, Not(HasSubstr("tensors\n")));
+  const ProcessResult none =
+      run_process({program("btc"), "inspect", packed().string(), "--show", "codebooks,errors"});
+  EXPECT_THAT(none.err, HasSubstr("codebooks: none"));
+  EXPECT_THAT(none.err, Not(HasSubstr("errors: no record")));
+  fs::rename(packed(), bench_.root() / "alone");
+  const ProcessResult alone = run_process(
+      {program("btc"), "inspect", (bench_.root() / "alone").string(), "--show", "errors"});
+  EXPECT_THAT(alone.err, HasSubstr("errors: no record of the run"));
+  fs::rename(bench_.root() / "alone", packed());
   const json object = json::parse(shown({"--json", "--show", "tensors"}));
   EXPECT_FALSE(object.at("tensors").empty());
   EXPECT_TRUE(object.at("linears").empty());

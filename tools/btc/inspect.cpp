@@ -126,6 +126,21 @@ Inspection look_at(const InspectOptions& options) {
   return inspection;
 }
 
+/// What was asked for by name and is not there, so that silence is no answer. On stderr: stdout may
+/// be JSON.
+void say_what_is_missing(const InspectOptions& options, const Inspection& inspection) {
+  if (options.show.empty()) {
+    return;
+  }
+  if (options.shows("errors") && inspection.notes.empty() && options.original.empty()) {
+    std::cerr << "errors: no record of the run beside the model; --run DIR names the run "
+                 "directory, --original DIR gives the error of the weights\n";
+  }
+  if (options.shows("codebooks") && inspection.codebooks.empty()) {
+    std::cerr << "codebooks: none, the signs or levels are stored as they are\n";
+  }
+}
+
 /// What was computed for the plots alone, or on the way to something else, is not printed.
 void drop_unasked(const InspectOptions& options, Inspection& inspection) {
   if (!options.shows("groups") && !options.shows("errors")) {
@@ -153,6 +168,7 @@ void write_plots(const InspectOptions& options, const Inspection& inspection) {
 
 void inspect(const InspectOptions& options) {
   Inspection inspection = look_at(options);
+  say_what_is_missing(options, inspection);
   if (!options.plot.empty()) {
     write_plots(options, inspection);
   }
