@@ -44,6 +44,7 @@ class BtcQuantizer(HfQuantizer):
     def __init__(self, quantization_config, **kwargs):
         super().__init__(quantization_config, **kwargs)
         self._packed: PackedModel | None = None
+        self._dtypes: dict[str, torch.dtype] = {}
 
     def validate_environment(self, *args, device_map=None, **kwargs):
         if int(transformers.__version__.split(".")[0]) < _OLDEST_MAJOR:
@@ -58,6 +59,7 @@ class BtcQuantizer(HfQuantizer):
     def _process_model_before_weight_loading(self, model, checkpoint_files=None, **kwargs):
         self._packed = PackedModel(_directory_of(model, checkpoint_files))
         self._packed.check()  # all files: transformers reads them next
+        self._dtypes = {name: parameter.dtype for name, parameter in model.named_parameters()}
         # Tensors of the format are no parameters, and the weights of Linears are in no file.
         fields = "|".join(sorted(LINEAR_FIELDS))
         ours = [rf"\.({fields})$", r"\.btc\."]
@@ -74,6 +76,9 @@ class BtcQuantizer(HfQuantizer):
 
     @torch.no_grad()
     def _process_model_after_weight_loading(self, model, **kwargs):
+        # transformers 5.0 keeps the type of the file where names lose their prefix.
+        for name, parameter in model.named_parameters():
+            parameter.data = parameter.data.to(self._dtypes[name])
         for name, weight in linears(self._packed, torch.float32):
             parameter = model.get_parameter(_name_in(model, name))
             if parameter.shape != weight.shape:

@@ -84,6 +84,7 @@ class TestFromPretrained:
         bare, info = self.transformers.AutoModel.from_pretrained(packed, dtype=torch.float32,
                                                                  output_loading_info=True)
         assert not info["missing_keys"]
+        assert {p.dtype for p in bare.parameters()} == {torch.float32}
         whole = self.load(packed, dtype=torch.float32)
         with torch.no_grad():
             assert torch.equal(bare(ids).last_hidden_state, whole.model(ids).last_hidden_state)
