@@ -11,17 +11,6 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 /// Ids of the prompt that new ones are decoded with.
 constexpr std::size_t kContext = 8;
 
-bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
-
-/// Bytes of the character that begins with this byte; 1 for a byte that begins none.
-std::size_t length_of(char first) {
-  const auto byte = static_cast<unsigned char>(first);
-  return byte >= 0xF0U && byte < 0xF8U   ? 4
-         : byte >= 0xE0U && byte < 0xF0U ? 3
-         : byte >= 0xC0U && byte < 0xE0U ? 2
-                                         : 1;
-}
-
 /// Where two texts begin to differ.
 std::size_t common_length(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(
@@ -33,17 +22,6 @@ std::size_t common_length(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
-
-std::size_t incomplete_tail(std::string_view text) {
-  std::size_t tail = 0;
-  while (tail < text.size() && tail < 3 && continues(text[text.size() - 1 - tail])) {
-    ++tail;
-  }
-  if (tail == text.size()) {
-    return 0;
-  }
-  return length_of(text[text.size() - 1 - tail]) > tail + 1 ? tail + 1 : 0;
-}
 
 TextStream::TextStream(const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt)
     : tokenizer_(tokenizer) {

@@ -11,9 +11,6 @@
 
 namespace btc {
 
-/// Bytes at the end of `text` that begin a UTF-8 character without ending it, 0 to 3.
-std::size_t incomplete_tail(std::string_view text);
-
 /// A character can be spread over several ids, and what an id stands for depends on those before
 /// it. So the last few ids are decoded together, and text is given out once it ends in a whole
 /// character. What is given out is UTF-8: bytes that belong to no character are U+FFFD.

@@ -23,52 +23,25 @@ bool is_ascii(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-/// Which bytes may follow a first one: how many, and the range of the first of them.
-struct Continuation {
-  std::size_t count = 0;
-  unsigned char lowest = 0x80;
-  unsigned char highest = 0xbf;
-};
-
-/// @return nothing for a byte that begins no character
-std::optional<Continuation> continuation_of(unsigned char lead) {
-  if (lead < 0x80) {
-    return Continuation{};
-  }
-  if (lead < 0xc2 || lead > 0xf4) {
-    return std::nullopt;
-  }
-  Continuation next;
-  next.count = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-  // Neither overlong forms nor surrogates, and nothing above U+10FFFF.
-  next.lowest = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-  next.highest = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-  return next;
+/// Whether bytes may follow that make `part` one character. What may come next is a range that
+/// ends with the first or the last of all continuation bytes.
+bool begins_character(std::string_view part) {
+  const std::size_t length = utf8_length(part.front());
+  return part.size() <= length && std::ranges::any_of(std::array{'\x80', '\xbf'}, [&](char next) {
+           std::string whole(part);
+           whole.resize(length, next);
+           return !find_invalid_utf8(whole);
+         });
 }
 
-/// Bytes of the character at the start of a text, or of the part of one.
-struct Beginning {
-  std::size_t length = 1;
-  bool whole = false;
-};
-
-/// @pre text is not empty
-Beginning first_character(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto next = continuation_of(byte(0));
-  if (!next) {
-    return {};
+/// Bytes at the start of a text that are a character, or the longest beginning of one; 1 if there
+/// is none. @pre text is not empty
+std::size_t first_length(std::string_view text) {
+  std::size_t length = std::min(utf8_length(text.front()), text.size());
+  while (length > 1 && !begins_character(text.substr(0, length))) {
+    --length;
   }
-  std::size_t length = 1;
-  unsigned char lowest = next->lowest;
-  unsigned char highest = next->highest;
-  while (length <= next->count && length < text.size() && byte(length) >= lowest &&
-         byte(length) <= highest) {
-    ++length;
-    lowest = 0x80;
-    highest = 0xbf;
-  }
-  return {length, length == next->count + 1};
+  return length;
 }
 
 }  // namespace
@@ -77,15 +50,25 @@ std::string replace_invalid_utf8(std::string_view text) {
   constexpr char32_t kReplacement = 0xfffd;
   std::string valid;
   while (!text.empty()) {
-    const Beginning first = first_character(text);
-    if (first.whole) {
-      valid += text.substr(0, first.length);
-    } else {
+    const std::string_view first = text.substr(0, first_length(text));
+    if (find_invalid_utf8(first)) {
       append_utf8(kReplacement, valid);
+    } else {
+      valid += first;
     }
-    text.remove_prefix(first.length);
+    text.remove_prefix(first.size());
   }
   return valid;
+}
+
+std::size_t incomplete_tail(std::string_view text) {
+  for (std::size_t tail = 1; tail <= std::min<std::size_t>(3, text.size()); ++tail) {
+    const std::string_view end = text.substr(text.size() - tail);
+    if (begins_character(end)) {
+      return tail < utf8_length(end.front()) ? tail : 0;
+    }
+  }
+  return 0;
 }
 
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {

@@ -13,6 +13,8 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 /// The text with U+FFFD in place of every longest part that begins a character without ending it,
 /// and of every other byte that belongs to none: as Unicode recommends, and Python decodes.
 std::string replace_invalid_utf8(std::string_view text);
+/// Bytes at the end of a text that begin a character without ending it: at most 3.
+std::size_t incomplete_tail(std::string_view text);
 /// @throws InputError naming the first invalid byte
 void require_utf8(std::string_view text);
 /// The same of a whole file. @throws InputError naming file, line and byte of the line
