@@ -243,10 +243,7 @@ void TransformedBlock::add_error_gradient(const BlockForward& original,
   {
     BlockBackward present =
         differentiated(state_->model, state_->effective(), state_->original, state_->place);
-    for (std::size_t s = 0; s < sequences; ++s) {
-      const Matrix<float> input = stream();
-      error += present.add_squared_error(original, input.view(), {});
-    }
+    error = add_squared_errors({original}, present, stream, sequences);
     gradient = take_gradients(present);
   }
   for (at::Tensor& own : gradient) {

@@ -22,6 +22,7 @@ BlockWeights zeros_like(const BlockWeights& weights);
 
 /// Some of the Linears of a block, by index_of(kind).
 using LinearMask = std::array<bool, kLinearKinds.size()>;
+inline constexpr LinearMask kAllLinears = {true, true, true, true, true, true, true};
 
 /// One block with a backward pass.
 class BlockBackward {

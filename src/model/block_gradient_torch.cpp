@@ -53,8 +53,7 @@ TransformerBlock& BlockBackward::block() { return state_->block; }
 
 BlockBackward differentiated(const ModelConfig& config, const LinearTensors& linears,
                              const BlockWeights& rest, TorchPlace place) {
-  constexpr LinearMask kAll = {true, true, true, true, true, true, true};
-  return {TransformerBlock::of_linears(config, linears, rest, place), kAll};
+  return {TransformerBlock::of_linears(config, linears, rest, place), kAllLinears};
 }
 
 LinearTensors take_gradients(BlockBackward& block) { return block.block().take_linear_gradients(); }

@@ -39,17 +39,22 @@ double relative_block_error(const BlockTarget& target, const BlockForward& prese
   return energy > 0 ? error / energy : error;
 }
 
-BlockWeights log_error_gradient(const ModelConfig& model, const BlockTarget& target,
-                                const BlockWeights& weights, const SequenceStream& stream,
-                                std::size_t sequences) {
-  constexpr LinearMask kAll = {true, true, true, true, true, true, true};
-  BlockWeights sums = zeros_like(weights);
-  BlockBackward present(model, weights, kAll, target.original.place());
+double add_squared_errors(const BlockTarget& target, BlockBackward& present,
+                          const SequenceStream& stream, std::size_t sequences) {
   double error = 0;
   for (std::size_t s = 0; s < sequences; ++s) {
     const Matrix<float> input = stream();
     error += present.add_squared_error(target.original, input.view(), target.channel_weights);
   }
+  return error;
+}
+
+BlockWeights log_error_gradient(const ModelConfig& model, const BlockTarget& target,
+                                const BlockWeights& weights, const SequenceStream& stream,
+                                std::size_t sequences) {
+  BlockWeights sums = zeros_like(weights);
+  BlockBackward present(model, weights, kAllLinears, target.original.place());
+  const double error = add_squared_errors(target, present, stream, sequences);
   present.take_gradients(sums);
   const auto scale = static_cast<float>(error > 0 ? 1 / error : 0);
   for (Matrix<float>& own : sums.linear) {

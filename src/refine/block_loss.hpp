@@ -29,6 +29,11 @@ struct BlockTarget {
 double relative_block_error(const BlockTarget& target, const BlockForward& present,
                             const SequenceStream& stream, std::size_t sequences);
 
+/// Adds the gradients of the squared error on the next `sequences` to those that `present` holds.
+/// @return the squared error
+double add_squared_errors(const BlockTarget& target, BlockBackward& present,
+                          const SequenceStream& stream, std::size_t sequences);
+
 /// Gradient for the Linears of the logarithm of the squared error on the next `sequences`, computed
 /// where the original block is.
 /// @param weights of the block, all Linears dense. @return those of norms and biases mean nothing

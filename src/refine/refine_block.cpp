@@ -58,11 +58,7 @@ class BlockTraining {
     BlockWeights weights = block_.weights();
     BlockWeights sums = zeros_like(weights);
     BlockBackward present(config_, std::move(weights), original_.place());
-    double error = 0;
-    for (std::size_t s = 0; s < sequences; ++s) {
-      const Matrix<float> input = stream();
-      error += present.add_squared_error(original_, input.view(), {});
-    }
+    const double error = add_squared_errors({original_}, present, stream, sequences);
     present.take_gradients(sums);
     std::vector<float> gradient(state_.change.size());
     block_.add_gradient(sums, gradient);
