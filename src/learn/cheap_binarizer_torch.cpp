@@ -84,8 +84,7 @@ struct CheapBinarizer::State {
   bool mean;              ///< whether scales have one
   std::int64_t cols = 0;  ///< of the weights
   at::Tensor group{};     ///< [n, panels, k]
-  at::Tensor cell{};      ///< the same: 2 group, and 1 more where B is +1
-  bool has_signs = false;
+  at::Tensor cell{};      ///< the same: 2 group, and 1 more where B is +1; none before signs
 
   [[nodiscard]] int groups() const { return params.split_points + 1; }
   [[nodiscard]] at::Tensor cut(const at::Tensor& x) const { return btc::cut(x, panel, 0); }
@@ -112,7 +111,7 @@ void CheapBinarizer::regroup(const at::Tensor& weights) {
     group = groups_of(host.view(), state_->params, narrow<std::size_t>(state_->panel));
   }
   const at::Tensor groups = at::from_blob(group.data(), weights.sizes(), at::kByte);
-  state_->has_signs = false;
+  state_->cell.reset();
   state_->group = cut(groups, state_->panel, kNoGroup).to(weights.device(), at::kByte, false, true);
 }
 
@@ -130,14 +129,13 @@ void CheapBinarizer::choose_signs(const at::Tensor& weights) {
         .copy_(group * 2 + plus)
         .masked_fill_(group == kNoGroup, kNoGroup);
   });
-  state_->has_signs = true;
 }
 
 at::Tensor CheapBinarizer::project(const at::Tensor& x, std::int64_t first) const {
   const at::NoGradGuard no_gradient;
-  BTC_CHECK(
-      state_->has_signs && state_->cols == x.size(1) && first + x.size(0) <= state_->cell.size(0),
-      "weights have no signs");
+  BTC_CHECK(state_->cell.defined() && state_->cols == x.size(1) &&
+                first + x.size(0) <= state_->cell.size(0),
+            "weights have no signs");
   const at::Tensor own = state_->cut(x);
   const at::Tensor cell = state_->cell.narrow(0, first, x.size(0));
   at::Tensor result = at::zeros_like(own);
