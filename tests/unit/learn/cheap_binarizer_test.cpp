@@ -9,9 +9,9 @@
 #include <span>
 #include <vector>
 
-#include "common/rng.hpp"
 #include "model/linear_tensors.hpp"
 #include "quant/split_points.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
@@ -61,11 +61,7 @@ TEST(CheapBinarizer, WholeRowsHaveNoMean) {
 }
 
 TEST(CheapBinarizer, MoreGroupsLeaveLessError) {
-  Rng rng(1);
-  Matrix<float> w(16, 64);
-  for (float& value : w.values()) {
-    value = static_cast<float>(rng.normal());
-  }
+  const Matrix<float> w = test::random_matrix(16, 64, 1);
   double last = error_of(w, Matrix<float>(16, 64));
   for (int split_points = 0; split_points <= 3; ++split_points) {
     const double error =
@@ -73,15 +69,6 @@ TEST(CheapBinarizer, MoreGroupsLeaveLessError) {
     EXPECT_LT(error, 0.75 * last) << split_points;
     last = error;
   }
-}
-
-Matrix<float> normal(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  Rng rng(seed);
-  Matrix<float> matrix(rows, cols);
-  for (float& value : matrix.values()) {
-    value = static_cast<float>(rng.normal());
-  }
-  return matrix;
 }
 
 /// mu + alpha B of some entries of x by the normal equations of least squares; alpha B where there
@@ -131,8 +118,8 @@ void project_by_hand(std::span<const float> w, std::span<const float> x,
 
 // Of the weights themselves and of anything else; 50 columns are three whole panels and a part.
 TEST(CheapBinarizer, ProjectsOnTheSpanOfOneAndTheSigns) {
-  const Matrix<float> w = normal(6, 50, 3);
-  const Matrix<float> x = normal(6, 50, 4);
+  const Matrix<float> w = test::random_matrix(6, 50, 3);
+  const Matrix<float> x = test::random_matrix(6, 50, 4);
   for (const ScaleLayout scales : {ScaleLayout::kPanel, ScaleLayout::kRow}) {
     const bool mean = scales == ScaleLayout::kPanel;
     const std::size_t panel = mean ? 16 : 50;
