@@ -8,12 +8,10 @@
 
 #include <functional>
 
-#include "common/allocation.hpp"
+#include "bench/two_threads.hpp"
 
 namespace btc::bench {
 namespace {
-
-constexpr int kThreads = 2;
 
 double seconds(const std::function<void()>& part) {
   const Timer timer;
@@ -33,19 +31,11 @@ void run_block(benchmark::State& state) {
         seconds([&] { state.counters["relative_error"] = block.encode(); });
     state.counters["total_s"] = whole.seconds();
   }
-  constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
-  state.counters["peak_rss_GiB"] = static_cast<double>(peak_rss_bytes()) / kGibibyte;
+  report_peak(state);
 }
 BENCHMARK(run_block)->Name("block/cpu/7b")->Iterations(1)->Unit(benchmark::kSecond)->UseRealTime();
 
 }  // namespace
 }  // namespace btc::bench
 
-int main(int argc, char** argv) {
-  btc::keep_freed_memory();
-  benchmark::Initialize(&argc, argv);
-  btc::configure_torch(btc::bench::kThreads);
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
-}
+int main(int argc, char** argv) { return btc::bench::run(argc, argv); }

@@ -8,13 +8,11 @@
 #include <cmath>
 
 #include "bench/block_run.hpp"
-#include "common/allocation.hpp"
+#include "bench/two_threads.hpp"
 #include "learn/transformed_block.hpp"
 
 namespace btc::bench {
 namespace {
-
-constexpr int kThreads = 2;
 
 Matrix<float> sequence(const ModelConfig& config, std::size_t tokens) {
   Matrix<float> hidden(tokens, config.hidden);
@@ -53,19 +51,11 @@ void learn_step(benchmark::State& state) {
     state.counters["quantizer_s"] = quantizer;
     state.counters["sequence_s"] = step_seconds(config, original, block, kTokens) - quantizer;
   }
-  constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
-  state.counters["peak_rss_GiB"] = static_cast<double>(peak_rss_bytes()) / kGibibyte;
+  report_peak(state);
 }
 BENCHMARK(learn_step)->Name("learn/cpu/7b")->Iterations(1)->Unit(benchmark::kSecond)->UseRealTime();
 
 }  // namespace
 }  // namespace btc::bench
 
-int main(int argc, char** argv) {
-  btc::keep_freed_memory();
-  benchmark::Initialize(&argc, argv);
-  btc::configure_torch(btc::bench::kThreads);
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
-}
+int main(int argc, char** argv) { return btc::bench::run(argc, argv); }
