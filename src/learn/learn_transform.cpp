@@ -11,9 +11,13 @@
 namespace btc {
 namespace {
 
+KeptOutputs original_block(const LearnProblem& problem) {
+  return KeptOutputs(BlockForward(problem.model, problem.original, problem.place));
+}
+
 /// Held-out error of the changes; infinite where a factor cannot be stored and inverted.
-double judge(const LearnProblem& problem, const BlockForward& original,
-             std::span<const float> change, TransformedBlock& block) {
+double judge(const LearnProblem& problem, KeptOutputs& original, std::span<const float> change,
+             TransformedBlock& block) {
   try {
     block.set(change, true);
   } catch (const NumericError&) {
@@ -21,10 +25,9 @@ double judge(const LearnProblem& problem, const BlockForward& original,
   }
   block.regroup();
   block.choose_signs();
-  const std::vector<std::size_t> held_out = split_sequences(problem.sequences).held_out;
   return relative_block_error({original},
                               BlockForward(problem.model, block.effective(), original.place()),
-                              problem.open(held_out), held_out.size());
+                              problem.open, split_sequences(problem.sequences).held_out);
 }
 
 class Learning {
@@ -35,9 +38,9 @@ class Learning {
         schedule_(schedule),
         params_(params),
         block_(block),
-        original_(problem.model, problem.original, problem.place) {}
+        original_(original_block(problem)) {}
 
-  [[nodiscard]] const BlockForward& original() const { return original_; }
+  [[nodiscard]] KeptOutputs& original() { return original_; }
 
   /// @return the auxiliary losses at the last step
   std::optional<SignLosses> train_epoch(int epoch, TrainingState& state) {
@@ -54,15 +57,18 @@ class Learning {
         break;
       }
       const double share = schedule_.cosine ? cosine_share(step, steps * schedule_.epochs) : 1.0;
-      signs = take_step(stream, std::min(batch, order.size() - first), share, grouped, state);
+      signs =
+          take_step(stream, std::span(order).subspan(first, std::min(batch, order.size() - first)),
+                    share, grouped, state);
     }
     return signs;
   }
 
  private:
   /// @param grouped whether this epoch's groups are known
-  std::optional<SignLosses> take_step(const SequenceStream& stream, std::size_t sequences,
-                                      double share, bool& grouped, TrainingState& state) {
+  std::optional<SignLosses> take_step(const SequenceStream& stream,
+                                      std::span<const std::size_t> sequences, double share,
+                                      bool& grouped, TrainingState& state) {
     std::vector<float> gradient(block_.size());
     std::optional<SignLosses> signs;
     try {
@@ -80,7 +86,8 @@ class Learning {
     return signs;
   }
 
-  std::optional<SignLosses> add_gradient(const SequenceStream& stream, std::size_t sequences,
+  std::optional<SignLosses> add_gradient(const SequenceStream& stream,
+                                         std::span<const std::size_t> sequences,
                                          std::span<float> sums) {
     block_.add_error_gradient(original_, stream, sequences, sums);
     if (params_.similarity == 0 && params_.balance == 0) {
@@ -93,7 +100,7 @@ class Learning {
   const LearnSchedule& schedule_;
   const TransformParams& params_;
   TransformedBlock& block_;
-  BlockForward original_;
+  KeptOutputs original_;
 };
 
 }  // namespace
@@ -111,8 +118,8 @@ int epochs_of(const LearnSchedule& schedule, std::size_t sequences) {
 TrainingState begin_learning(const LearnProblem& problem, const LearnSchedule& schedule,
                              TransformedBlock& block) {
   TrainingState state = begin_training(block.size(), schedule.learning_rate);
-  state.best_loss = judge(problem, BlockForward(problem.model, problem.original, problem.place),
-                          state.change, block);
+  KeptOutputs original = original_block(problem);
+  state.best_loss = judge(problem, original, state.change, block);
   return state;
 }
 

@@ -46,10 +46,10 @@ class TransformedBlock {
   [[nodiscard]] BlockWeights effective() const;
   /// Adds the gradient for the changes. @param gradient dL/d(effective weights)
   void add_gradient(const LinearTensors& gradient, std::span<float> sums) const;
-  /// The same of the logarithm of the squared error of the block's output on the next `sequences`.
-  /// @param original where this block is
-  void add_error_gradient(const BlockForward& original, const SequenceStream& stream,
-                          std::size_t sequences, std::span<float> sums) const;
+  /// The same of the logarithm of the squared error of the block's output on the next sequences.
+  /// @param original where this block is. @param sequences their numbers
+  void add_error_gradient(KeptOutputs& original, const SequenceStream& stream,
+                          std::span<const std::size_t> sequences, std::span<float> sums) const;
   /// Adds the gradient of the auxiliary losses, by T of each Linear's input.
   /// @return their mean over the Linears
   SignLosses add_sign_gradient(std::size_t vector_length, const TransformParams& params,

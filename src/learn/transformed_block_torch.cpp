@@ -235,8 +235,8 @@ void TransformedBlock::add_gradient(const LinearTensors& gradient, std::span<flo
   state_->take_gradients(sums);
 }
 
-void TransformedBlock::add_error_gradient(const BlockForward& original,
-                                          const SequenceStream& stream, std::size_t sequences,
+void TransformedBlock::add_error_gradient(KeptOutputs& original, const SequenceStream& stream,
+                                          std::span<const std::size_t> sequences,
                                           std::span<float> sums) const {
   LinearTensors gradient;
   double error = 0;

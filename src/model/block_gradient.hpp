@@ -14,7 +14,7 @@
 
 namespace btc {
 
-class BlockForward;
+class KeptOutputs;
 class TransformerBlock;
 
 /// Zeros in the shapes of `weights`, biases left out.
@@ -46,10 +46,11 @@ class BlockBackward {
   Matrix<float> backward(MatrixView<const float> output_gradient);
   /// Both, for the squared distance of the output for `hidden` from the original block's, computed
   /// where the blocks are.
+  /// @param sequence number of `hidden`
   /// @param channel_weights of the square of every output channel [hidden]; empty: all are 1
   /// @return the squared distance, summed in fp64
-  double add_squared_error(const BlockForward& original, MatrixView<const float> hidden,
-                           std::span<const float> channel_weights);
+  double add_squared_error(KeptOutputs& original, std::size_t sequence,
+                           MatrixView<const float> hidden, std::span<const float> channel_weights);
   /// Adds what `backward` added up since the last time to `sums` (@see zeros_like).
   void take_gradients(BlockWeights& sums);
   /// Both, for one sequence.

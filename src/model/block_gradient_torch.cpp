@@ -4,13 +4,13 @@
 #include <ATen/ops/exp.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/log_softmax.h>
-#include <ATen/ops/sum.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "model/block_forward.hpp"
 #include "model/block_gradient.hpp"
+#include "model/channel_squares.hpp"
+#include "model/kept_outputs.hpp"
 #include "model/transformer.hpp"
 
 namespace btc {
@@ -58,31 +58,23 @@ BlockBackward differentiated(const ModelConfig& config, const LinearTensors& lin
 
 LinearTensors take_gradients(BlockBackward& block) { return block.block().take_linear_gradients(); }
 
-double BlockBackward::add_squared_error(const BlockForward& original,
+double BlockBackward::add_squared_error(KeptOutputs& original, std::size_t sequence,
                                         MatrixView<const float> hidden,
                                         std::span<const float> channel_weights) {
   const TorchPlace& place = state_->block.place();
   BTC_CHECK(original.place() == place, "original block on ", describe(original.place()),
             ", present block on ", describe(place));
-  BTC_CHECK(channel_weights.empty() || channel_weights.size() == hidden.cols(),
-            channel_weights.size(), " weights for ", hidden.cols(), " channels");
+  const at::Tensor weights = channel_weights_at(place, channel_weights, hidden.cols());
   const at::Tensor input = tensor_at(place, hidden);
-  const at::Tensor wanted = run_block(original, input);
+  const at::Tensor wanted = original.of(sequence, input);
   const at::Tensor output = state_->block.forward(input, state_->rotary);
   at::Tensor gradient;
   double error = 0;
   {
     const at::NoGradGuard no_gradient;
     const at::Tensor difference = output - wanted;
-    at::Tensor squares = difference.to(at::kDouble).square_();
-    gradient = 2 * difference;
-    if (!channel_weights.empty()) {
-      const at::Tensor weights =
-          tensor_at(place, {channel_weights.data(), 1, channel_weights.size()});
-      squares.mul_(weights);
-      gradient.mul_(weights);
-    }
-    error = at::sum(squares).item<double>();
+    gradient = gradient_of_squares(difference, weights);
+    error = sum_of_squares(difference, weights);
   }
   output.backward(gradient);
   return error;

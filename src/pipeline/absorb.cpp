@@ -36,7 +36,7 @@ PrepareLinear absorb_errors(const ModelConfig& model, const BlockWeights& weight
                             const OnlineFactors& online, const OpenSequences& open,
                             std::vector<float> channel_weights, const PipelineConfig& config,
                             std::uint64_t seed, Backend& backend, TorchPlace place) {
-  const auto original = std::make_shared<BlockForward>(model, weights, place);
+  const auto original = std::make_shared<KeptOutputs>(BlockForward(model, weights, place));
   return [&model, &online, &open, &config, &backend, seed, original,
           channel_weights = std::move(channel_weights)](
              LinearKind kind, BlockWeights& present, EncodedBlock& encoded, HessianFactor& factor) {

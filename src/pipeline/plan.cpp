@@ -8,6 +8,7 @@
 #include "eval/perplexity.hpp"
 #include "learn/block_transform.hpp"
 #include "learn/learn_transform.hpp"
+#include "model/kept_outputs.hpp"
 #include "pack/packed_block.hpp"
 #include "pipeline/device_memory.hpp"
 #include "pipeline/encode.hpp"
@@ -205,6 +206,11 @@ std::uint64_t gradient_memory(const PipelineConfig& config, const ModelConfig& m
          kFp32;
 }
 
+/// Of what the original block makes of the sequences, where a block is trained towards it.
+std::uint64_t kept_outputs(const PipelineConfig& config, const Sizes& sizes) {
+  return std::min(kKeptOnCpu, config.calibration.samples * sizes.sequence);
+}
+
 /// The same work in every sweep.
 PlannedStage repeated(PlannedStage stage, int sweeps) {
   const auto times = static_cast<std::uint64_t>(sweeps);
@@ -253,7 +259,7 @@ PlannedStage encode_stage(const PipelineConfig& config, const ModelConfig& model
     stage.bytes_read +=
         ((kLinearKinds.size() - 1) * passes + kMeasurements) * sizes.activations * blocks;
     stage.memory += 6 * sizes.block_fp32 + gradient_memory(config, model) + 6 * sizes.sequence +
-                    sizes.largest_factor;
+                    sizes.largest_factor + kept_outputs(config, sizes);
   }
   return stage;
 }
@@ -270,7 +276,8 @@ PlannedStage learn_stage(const PipelineConfig& config, const ModelConfig& model,
     const auto epochs = static_cast<std::uint64_t>(
         epochs_of(schedule_of(config.transform), config.calibration.samples));
     stage.bytes_read = sizes.checkpoint + (epochs + 1) * sizes.activations * blocks;
-    stage.memory += 13 * sizes.block_fp32 / 2 + gradient_memory(config, model) + 6 * sizes.sequence;
+    stage.memory += 13 * sizes.block_fp32 / 2 + gradient_memory(config, model) +
+                    6 * sizes.sequence + kept_outputs(config, sizes);
   }
   return stage;
 }
@@ -287,7 +294,8 @@ PlannedStage refine_stage(const PipelineConfig& config, const ModelConfig& model
                                    : 0;
   return {"refine", blocks, sizes.checkpoint + sizes.packed + passes * sizes.activations * blocks,
           sizes.packed,
-          4 * sizes.block_fp32 + latent + gradient_memory(config, model) + 6 * sizes.sequence};
+          4 * sizes.block_fp32 + latent + gradient_memory(config, model) + 6 * sizes.sequence +
+              kept_outputs(config, sizes)};
 }
 
 /// Signs, indices and groups of the whole model as they lie in memory, and one block made dense, on

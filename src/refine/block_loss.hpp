@@ -9,6 +9,7 @@
 #include "common/matrix.hpp"
 #include "model/block_forward.hpp"
 #include "model/block_gradient.hpp"
+#include "model/kept_outputs.hpp"
 
 namespace btc {
 
@@ -19,26 +20,27 @@ using OpenSequences = std::function<SequenceStream(const std::vector<std::size_t
 
 /// What the output of a block is drawn towards. Borrows both.
 struct BlockTarget {
-  const BlockForward& original;
+  KeptOutputs& original;
   /// Of the square of every output channel [hidden], in every sum of squares; empty: all are 1.
   std::span<const float> channel_weights = {};
 };
 
-/// Error of `present` on the next `sequences`, relative to the squares of what the original block
-/// adds to its input.
+/// Error of `present` on these sequences, relative to the squares of what the original block adds
+/// to its input.
 double relative_block_error(const BlockTarget& target, const BlockForward& present,
-                            const SequenceStream& stream, std::size_t sequences);
+                            const OpenSequences& open, const std::vector<std::size_t>& sequences);
 
-/// Adds the gradients of the squared error on the next `sequences` to those that `present` holds.
+/// Adds the gradients of the squared error on the next sequences to those that `present` holds.
+/// @param sequences their numbers
 /// @return the squared error
 double add_squared_errors(const BlockTarget& target, BlockBackward& present,
-                          const SequenceStream& stream, std::size_t sequences);
+                          const SequenceStream& stream, std::span<const std::size_t> sequences);
 
-/// Gradient for the Linears of the logarithm of the squared error on the next `sequences`, computed
+/// Gradient for the Linears of the logarithm of the squared error on the next sequences, computed
 /// where the original block is.
 /// @param weights of the block, all Linears dense. @return those of norms and biases mean nothing
 BlockWeights log_error_gradient(const ModelConfig& model, const BlockTarget& target,
                                 const BlockWeights& weights, const SequenceStream& stream,
-                                std::size_t sequences);
+                                std::span<const std::size_t> sequences);
 
 }  // namespace btc

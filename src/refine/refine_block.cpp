@@ -18,7 +18,7 @@ class BlockTraining {
   BlockTraining(const ModelConfig& config, BlockWeights original, ScaledBlock& block,
                 const OpenSequences& open, const RefineParams& params, TorchPlace place)
       : config_(config),
-        original_(config, std::move(original), place),
+        original_(BlockForward(config, std::move(original), place)),
         block_(block),
         open_(open),
         params_(params),
@@ -41,8 +41,8 @@ class BlockTraining {
   void train_epoch(const std::vector<std::size_t>& order, int epoch) {
     const SequenceStream stream = open_(order);
     for_each_step(order.size(), params_.batch, epoch, params_.block_epochs,
-                  [&](std::size_t /*first*/, std::size_t count, double share) {
-                    take_step(stream, count, share);
+                  [&](std::size_t first, std::size_t count, double share) {
+                    take_step(stream, std::span(order).subspan(first, count), share);
                   });
   }
 
@@ -50,10 +50,11 @@ class BlockTraining {
   double judge(const std::vector<std::size_t>& sequences) {
     block_.round();
     const BlockForward present(config_, block_.weights(), original_.place());
-    return relative_block_error({original_}, present, open_(sequences), sequences.size());
+    return relative_block_error({original_}, present, open_, sequences);
   }
 
-  void take_step(const SequenceStream& stream, std::size_t sequences, double share) {
+  void take_step(const SequenceStream& stream, std::span<const std::size_t> sequences,
+                 double share) {
     block_.set(state_.change);
     BlockWeights weights = block_.weights();
     BlockWeights sums = zeros_like(weights);
@@ -70,7 +71,7 @@ class BlockTraining {
   }
 
   const ModelConfig& config_;
-  BlockForward original_;
+  KeptOutputs original_;
   ScaledBlock& block_;
   const OpenSequences& open_;
   const RefineParams& params_;

@@ -52,14 +52,14 @@ class DenseTraining {
     decode();
     return relative_block_error(target_,
                                 BlockForward(config_, present_.weights, target_.original.place()),
-                                open_(sequences), sequences.size());
+                                open_, sequences);
   }
 
   void train_epoch(const std::vector<std::size_t>& order, int epoch) {
     const SequenceStream stream = open_(order);
     for_each_step(order.size(), params_.batch, epoch, params_.dense_epochs,
-                  [&](std::size_t /*first*/, std::size_t count, double share) {
-                    take_step(stream, count, share_ * share);
+                  [&](std::size_t first, std::size_t count, double share) {
+                    take_step(stream, std::span(order).subspan(first, count), share_ * share);
                   });
   }
 
@@ -92,7 +92,8 @@ class DenseTraining {
   }
 
   /// @param share of both learning rates
-  void take_step(const SequenceStream& stream, std::size_t sequences, double share) {
+  void take_step(const SequenceStream& stream, std::span<const std::size_t> sequences,
+                 double share) {
     scaled_.set(present_.change);
     decode();
     const BlockWeights sums =

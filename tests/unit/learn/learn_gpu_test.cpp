@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -62,10 +63,10 @@ class LearnOnDevice : public ::testing::TestWithParam<const char*> {
     block.regroup();
     block.choose_signs();
     Step result{block.effective(), std::vector<float>(block.size())};
-    const BlockForward original(model->config(), weights, place);
+    KeptOutputs original(BlockForward(model->config(), weights, place));
     const Matrix<float> input = test::random_matrix(40, model->config().hidden, 2);
     block.add_error_gradient(
-        original, [&] { return input; }, 2, result.gradient);
+        original, [&] { return input; }, std::array<std::size_t, 2>{0, 0}, result.gradient);
     block.add_sign_gradient(8, params, result.gradient);
     return result;
   }

@@ -35,14 +35,14 @@ class TuneDense : public ::testing::Test {
     return tune_dense(fixture_.model->config(), {original_, channel_weights}, present_, encoded_,
                       {}, 128, repeated_, {.dense_epochs = 3, .dense_learning_rate = 0.02}, 3);
   }
-  [[nodiscard]] double fitted_error(std::span<const float> channel_weights) const {
+  [[nodiscard]] double fitted_error(std::span<const float> channel_weights) {
     return relative_block_error({original_, channel_weights},
-                                BlockForward(fixture_.model->config(), present_),
-                                repeated_(split_sequences(128).held_out), 16);
+                                BlockForward(fixture_.model->config(), present_), repeated_,
+                                split_sequences(128).held_out);
   }
 
   const RefineFixture fixture_{"qwen3"};
-  const BlockForward original_{fixture_.model->config(), fixture_.original};
+  KeptOutputs original_{BlockForward(fixture_.model->config(), fixture_.original)};
   BlockWeights present_ = fixture_.original;
   ScaledBlock::Linears encoded_;
   const OpenSequences repeated_ = [this](const std::vector<std::size_t>& order) -> SequenceStream {
