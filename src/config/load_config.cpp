@@ -51,6 +51,7 @@ constexpr auto kTransformFields = [](auto& map, TransformParams& transform) {
   map.optional_integer("epochs", transform.epochs, IntegerRange{.low = 1, .high = 10000});
   map.optional_number("learning_rate", transform.learning_rate, NumberRange{});
   map.optional_integer("batch", transform.batch, IntegerRange{.low = 1, .high = 1 << 20});
+  map.choice("precision", transform.precision, kPrecisionNames);
   map.optional_number("sign_start", transform.sign_start, NumberRange{});
   map.number("similarity", transform.similarity, NumberRange{.low = 0, .high = 1e6});
   map.number("balance", transform.balance, NumberRange{.low = 0, .high = 1e6});

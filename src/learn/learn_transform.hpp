@@ -39,7 +39,7 @@ using LearnReport = std::function<void(const LearnProgress&, const TrainingState
 /// Trains from `state` on: the logarithm of the squared error of the block's output plus the
 /// auxiliary losses, by Adam over seeded mini-batches. Every step quantizes anew, groups stay for
 /// an epoch. A step that is not finite, or leaves a factor that cannot be inverted, goes back to
-/// the best values and halves the rate. One sequence is in memory at a time.
+/// the best values and halves the rate. One input is in memory at a time.
 /// @param state `begin_learning`, or what a report left
 void learn_transform(const LearnProblem& problem, const LearnSchedule& schedule,
                      const TransformParams& params, TransformedBlock& block, TrainingState& state,

@@ -65,10 +65,10 @@ void check_params(const TransformParams& transform, const BinarizeParams& binari
   BTC_REQUIRE(ConfigError,
               !transform.epochs && !transform.learning_rate && !transform.batch &&
                   !transform.sign_start && transform.start == defaults.start &&
-                  transform.similarity == 0 && transform.balance == 0 &&
-                  transform.eigenvalues == defaults.eigenvalues,
-              "transform: start, epochs, learning_rate, batch, sign_start, similarity, balance and "
-              "eigenvalues expect kind btc_paper or flatquant");
+                  transform.precision == defaults.precision && transform.similarity == 0 &&
+                  transform.balance == 0 && transform.eigenvalues == defaults.eigenvalues,
+              "transform: start, epochs, learning_rate, batch, precision, sign_start, similarity, "
+              "balance and eigenvalues expect kind btc_paper or flatquant");
 }
 
 }  // namespace btc

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "model/precision.hpp"
 #include "quant/params.hpp"
 
 namespace btc {
@@ -30,6 +31,7 @@ struct TransformParams {
   std::optional<std::int64_t> epochs;            ///< passes over the calibration sequences
   std::optional<double> learning_rate;           ///< first step of factors and latent signs
   std::optional<std::int64_t> batch;             ///< sequences per step
+  Precision precision = Precision::kFp32;        ///< of the products of training steps
   /// Distance of a latent sign from zero at the start: what it must move before its sign flips.
   std::optional<double> sign_start;
   double similarity = 0;  ///< lambda_1 of L_sim, which draws the sign patterns together

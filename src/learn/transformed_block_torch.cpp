@@ -71,6 +71,7 @@ struct TransformedBlock::State {
   ModelConfig model;
   BlockWeights original;  ///< on a device without the Linears, which are there
   TorchPlace place;
+  Precision precision;  ///< of add_error_gradient
   TrainedTransform trained;
   std::vector<CheapBinarizer> binarizers;  ///< by index_of(LinearKind)
   LinearTensors weights;                   ///< the original's
@@ -173,6 +174,7 @@ TransformedBlock::TransformedBlock(const ModelConfig& model, BlockWeights origin
     : state_(std::make_unique<State>(State{model,
                                            std::move(original),
                                            place,
+                                           params.precision,
                                            TrainedTransform(model, params, seed),
                                            {},
                                            {},
@@ -241,8 +243,8 @@ void TransformedBlock::add_error_gradient(KeptOutputs& original, const SequenceS
   LinearTensors gradient;
   double error = 0;
   {
-    BlockBackward present =
-        differentiated(state_->model, state_->effective(), state_->original, state_->place);
+    BlockBackward present = differentiated(state_->model, state_->effective(), state_->original,
+                                           state_->place, state_->precision);
     error = add_squared_errors({original}, present, stream, sequences);
     gradient = take_gradients(present);
   }

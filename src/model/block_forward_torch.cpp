@@ -35,6 +35,7 @@ void configure_torch(int threads) {
   at::globalContext().setDeterministicFillUninitializedMemory(false);
   at::globalContext().setDeterministicMkldnn(true);
   at::globalContext().setFloat32MatmulPrecision("highest");
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
 }
 
 std::string torch_description() {

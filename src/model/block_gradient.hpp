@@ -1,6 +1,7 @@
 #pragma once
-/// Gradients through one block and through the head (LibTorch's autograd behind it), fp32, one
-/// sequence at a time so that memory is bounded and sums have a fixed order.
+/// Gradients through one block and through the head (LibTorch's autograd behind it), fp32 unless a
+/// `Precision` says otherwise, one sequence at a time so that memory is bounded and sums have a
+/// fixed order.
 
 #include <array>
 #include <cstddef>

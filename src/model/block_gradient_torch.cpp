@@ -52,8 +52,8 @@ BlockBackward& BlockBackward::operator=(BlockBackward&&) noexcept = default;
 TransformerBlock& BlockBackward::block() { return state_->block; }
 
 BlockBackward differentiated(const ModelConfig& config, const LinearTensors& linears,
-                             const BlockWeights& rest, TorchPlace place) {
-  return {TransformerBlock::of_linears(config, linears, rest, place), kAllLinears};
+                             const BlockWeights& rest, TorchPlace place, Precision precision) {
+  return {TransformerBlock::of_linears(config, linears, rest, place, precision), kAllLinears};
 }
 
 LinearTensors take_gradients(BlockBackward& block) { return block.block().take_linear_gradients(); }

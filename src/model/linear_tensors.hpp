@@ -9,6 +9,7 @@
 #include "model/block_gradient.hpp"
 #include "model/model_source.hpp"
 #include "model/torch_place.hpp"
+#include "model/precision.hpp"
 
 namespace at {
 class Tensor;
@@ -22,7 +23,7 @@ using LinearTensors = std::array<at::Tensor, kLinearKinds.size()>;
 /// A block of these Linears, differentiated by them.
 /// @param rest its norms and biases; on the CPU it must outlive the block
 BlockBackward differentiated(const ModelConfig& config, const LinearTensors& linears,
-                             const BlockWeights& rest, TorchPlace place);
+                             const BlockWeights& rest, TorchPlace place, Precision precision);
 /// dL/d(weight) that `backward` added up since the last time.
 LinearTensors take_gradients(BlockBackward& block);
 

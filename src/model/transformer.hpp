@@ -43,7 +43,8 @@ class TransformerBlock {
                                     TorchPlace place = {});
   /// Of these Linears; norms and biases borrowed likewise.
   static TransformerBlock of_linears(const ModelConfig& config, const LinearTensors& linears,
-                                     const BlockWeights& rest, TorchPlace place);
+                                     const BlockWeights& rest, TorchPlace place,
+                                     Precision precision);
   ~TransformerBlock();
   TransformerBlock(TransformerBlock&&) noexcept;
   TransformerBlock& operator=(TransformerBlock&&) noexcept;

@@ -87,6 +87,7 @@ Matrix<float> to_matrix(const at::Tensor& tensor) {
 struct TransformerBlock::State {
   ModelConfig config;
   TorchPlace place;
+  Precision precision = Precision::kFp32;
   BlockWeights owned;  ///< what the tensors borrow on the CPU, unless the caller owns it
   std::array<at::Tensor, kLinearKinds.size()> linear;
   std::array<at::Tensor, kLinearKinds.size()> bias;
@@ -139,9 +140,13 @@ struct TransformerBlock::State {
   }
 
   [[nodiscard]] at::Tensor apply(LinearKind kind, const at::Tensor& input) const {
+    const at::Tensor& weight = linear.at(index_of(kind));
     const at::Tensor& b = bias.at(index_of(kind));
-    return at::linear(input, linear.at(index_of(kind)),
-                      b.defined() ? std::optional<at::Tensor>(b) : std::nullopt);
+    if (precision == Precision::kBf16) {
+      const at::Tensor product = at::linear(input.to(at::kBFloat16), weight.to(at::kBFloat16));
+      return b.defined() ? product.to(at::kFloat) + b : product.to(at::kFloat);
+    }
+    return at::linear(input, weight, b.defined() ? std::optional<at::Tensor>(b) : std::nullopt);
   }
 
   /// Those that the model has.
@@ -177,9 +182,11 @@ TransformerBlock TransformerBlock::borrowing(const ModelConfig& config, const Bl
 }
 TransformerBlock TransformerBlock::of_linears(const ModelConfig& config,
                                               const LinearTensors& linears,
-                                              const BlockWeights& rest, TorchPlace place) {
+                                              const BlockWeights& rest, TorchPlace place,
+                                              Precision precision) {
   TransformerBlock block(config, place);
   block.state_->linear = linears;
+  block.state_->precision = precision;
   StagedTransfer transfer(place);
   block.state_->refer_to_rest(rest, transfer);
   return block;

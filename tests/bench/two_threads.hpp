@@ -5,6 +5,7 @@
 
 #include "common/allocation.hpp"
 #include "model/block_forward.hpp"
+#include "model/math_mode.hpp"
 
 namespace btc::bench {
 
@@ -15,8 +16,9 @@ inline void report_peak(benchmark::State& state) {
   state.counters["peak_rss_GiB"] = static_cast<double>(peak_rss_bytes()) / kGibibyte;
 }
 
-/// `main` with `kThreads` for LibTorch.
+/// `main` with `kThreads` for LibTorch, in the arithmetic of the programs.
 inline int run(int argc, char** argv) {
+  choose_math_mode();
   keep_freed_memory();
   benchmark::Initialize(&argc, argv);
   configure_torch(kThreads);

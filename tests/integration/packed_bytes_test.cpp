@@ -123,7 +123,8 @@ std::vector<Case> other_cases() {
                                  "balance: 0.1}"}},
       {.name = "learned_signs_alone",
        .toy = {.blocks = 2},
-       .settings = {.transform = "{kind: btc_paper, factors: false, start: identity}"},
+       .settings = {.transform =
+                        "{kind: btc_paper, factors: false, start: identity, precision: bf16}"},
        .ranks = {2}},
       {.name = "two_sweeps_trained",
        .toy = {.hidden = 48, .blocks = 3, .heads = 6, .kv_heads = 2},

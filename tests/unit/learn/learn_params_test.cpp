@@ -73,6 +73,12 @@ TEST(LearnParams, RefusesWhatCannotWork) {
       "expect kind btc_paper or flatquant");
   expect_refused(
       [](auto& t, auto&) {
+        t.kind = TransformKind::kRandom;
+        t.precision = Precision::kBf16;
+      },
+      "precision");
+  expect_refused(
+      [](auto& t, auto&) {
         t.kind = TransformKind::kNone;
         t.signs = false;
       },

@@ -16,6 +16,7 @@
 #include "model/block_forward.hpp"
 #include "model/block_gradient.hpp"
 #include "model/checkpoint.hpp"
+#include "support/random_matrix.hpp"
 
 namespace btc {
 namespace {
@@ -162,6 +163,35 @@ TEST_P(TransformedBlockOf, GradientIsTheSlope) {
     }
   }
   EXPECT_GT(smooth, 50);
+}
+
+// The products alone are rounded, and only those of the steps.
+TEST_P(TransformedBlockOf, StepsInBf16AreNearThoseInFp32) {
+  std::array<std::vector<float>, 2> gradient;
+  std::array<BlockWeights, 2> effective;
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
+    params_.precision = precision;
+    TransformedBlock trained = block();
+    trained.set(random_change(trained.size(), 0.02), false);
+    trained.regroup();
+    trained.choose_signs();
+    KeptOutputs original(BlockForward(model_, original_));
+    Matrix<float> input = test::random_matrix(40, model_.hidden, 2);
+    const auto p = static_cast<std::size_t>(precision);
+    gradient.at(p).resize(trained.size());
+    trained.add_error_gradient(
+        original, [&] { return input; }, std::array<std::size_t, 1>{0}, gradient.at(p));
+    effective.at(p) = trained.effective();
+  }
+  EXPECT_EQ(effective[0].linear, effective[1].linear);
+  double distance = 0;
+  double size = 0;
+  for (std::size_t k = 0; k < gradient[0].size(); ++k) {
+    distance += std::pow(static_cast<double>(gradient[1][k] - gradient[0][k]), 2);
+    size += std::pow(static_cast<double>(gradient[0][k]), 2);
+  }
+  EXPECT_LT(std::sqrt(distance / size), 0.03);
+  EXPECT_GT(std::sqrt(distance / size), 1e-4) << "nothing was rounded";
 }
 
 /// Latent signs of every input, `sign_start` from zero, and factors near the identity.
