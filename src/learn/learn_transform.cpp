@@ -25,9 +25,8 @@ double judge(const LearnProblem& problem, KeptOutputs& original, std::span<const
   }
   block.regroup();
   block.choose_signs();
-  return relative_block_error({original},
-                              BlockForward(problem.model, block.effective(), original.place()),
-                              problem.open, split_sequences(problem.sequences).held_out);
+  return relative_block_error({original}, block.forward(), problem.open,
+                              split_sequences(problem.sequences).held_out);
 }
 
 class Learning {

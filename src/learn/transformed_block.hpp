@@ -44,6 +44,8 @@ class TransformedBlock {
   void choose_signs();
   /// What stands for the original's weights: quantized with the groups and signs chosen last.
   [[nodiscard]] BlockWeights effective() const;
+  /// The block of these, where this one is. It must not outlive this one.
+  [[nodiscard]] BlockForward forward() const;
   /// Adds the gradient for the changes. @param gradient dL/d(effective weights)
   void add_gradient(const LinearTensors& gradient, std::span<float> sums) const;
   /// The same of the logarithm of the squared error of the block's output on the next sequences.

@@ -227,6 +227,10 @@ BlockWeights TransformedBlock::effective() const {
   return weights;
 }
 
+BlockForward TransformedBlock::forward() const {
+  return forward_of(state_->model, state_->effective(), state_->original, state_->place);
+}
+
 void TransformedBlock::add_gradient(const LinearTensors& gradient, std::span<float> sums) const {
   state_->for_rows([&](LinearKind kind, const Rows& rows) {
     const std::size_t i = index_of(kind);

@@ -20,6 +20,8 @@ class Tensor;
 
 namespace btc {
 
+class TransformerBlock;
+
 /// Threads of LibTorch on this rank, deterministic kernels, no TF32. Call once, before any other
 /// work.
 /// @pre MKL_CBWR and CUBLAS_WORKSPACE_CONFIG were set before the first LibTorch call (see
@@ -50,6 +52,8 @@ class BlockForward {
   [[nodiscard]] Matrix<float> run(MatrixView<const float> hidden, const TokenForest& forest,
                                   std::span<const std::int64_t> rows) const;
 
+  /// For this module, see `forward_of`.
+  explicit BlockForward(TransformerBlock block);
   /// For this module: at the place of the block.
   friend at::Tensor run_block(const BlockForward& block, const at::Tensor& x);
 

@@ -56,9 +56,16 @@ BlockForward::BlockForward(const ModelConfig& config, BlockWeights weights, Torc
   state_ = std::make_unique<State>(
       State{TransformerBlock(config, std::move(weights), place), RotaryTable{}});
 }
+BlockForward::BlockForward(TransformerBlock block)
+    : state_(std::make_unique<State>(State{std::move(block), RotaryTable{}})) {}
 BlockForward::~BlockForward() = default;
 BlockForward::BlockForward(BlockForward&&) noexcept = default;
 BlockForward& BlockForward::operator=(BlockForward&&) noexcept = default;
+
+BlockForward forward_of(const ModelConfig& config, const LinearTensors& linears,
+                        const BlockWeights& rest, TorchPlace place) {
+  return BlockForward(TransformerBlock::of_linears(config, linears, rest, place, Precision::kFp32));
+}
 
 const TorchPlace& BlockForward::place() const { return state_->block.place(); }
 

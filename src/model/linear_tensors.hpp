@@ -6,10 +6,11 @@
 
 #include "common/ids.hpp"
 #include "common/matrix.hpp"
+#include "model/block_forward.hpp"
 #include "model/block_gradient.hpp"
 #include "model/model_source.hpp"
-#include "model/torch_place.hpp"
 #include "model/precision.hpp"
+#include "model/torch_place.hpp"
 
 namespace at {
 class Tensor;
@@ -20,8 +21,10 @@ namespace btc {
 /// [n, m] each, fp32, by index_of(LinearKind).
 using LinearTensors = std::array<at::Tensor, kLinearKinds.size()>;
 
-/// A block of these Linears, differentiated by them.
-/// @param rest its norms and biases; on the CPU it must outlive the block
+/// A block of these Linears. @param rest its norms and biases; on the CPU it must outlive the block
+BlockForward forward_of(const ModelConfig& config, const LinearTensors& linears,
+                        const BlockWeights& rest, TorchPlace place);
+/// The same, differentiated by its Linears.
 BlockBackward differentiated(const ModelConfig& config, const LinearTensors& linears,
                              const BlockWeights& rest, TorchPlace place, Precision precision);
 /// dL/d(weight) that `backward` added up since the last time.
