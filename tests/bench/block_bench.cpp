@@ -26,6 +26,7 @@ void run_block(benchmark::State& state) {
     state.counters["hessian_s"] = seconds([&] { block.sum_hessians(); });
     const Timer whole;
     state.counters["binarize_s"] = seconds([&] { block.binarize(); });
+    state.counters["file_s"] = seconds([&] { block.pass_file(); });
     state.counters["codebook_s"] = seconds([&] { block.learn(); });
     state.counters["encode_s"] =
         seconds([&] { state.counters["relative_error"] = block.encode(); });

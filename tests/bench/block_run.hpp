@@ -15,6 +15,8 @@
 
 #include "backend/backend.hpp"
 #include "calibration/activation_store.hpp"
+#include "common/error.hpp"
+#include "common/hash.hpp"
 #include "common/rng.hpp"
 #include "common/timer.hpp"
 #include "model/block_forward.hpp"
@@ -110,6 +112,15 @@ class BlockRun {
     ActivationReader inputs(path_);
     binarized_ =
         binarize_block(config_, weights_, {}, inputs, BinarizeParams{}, params_, backend_, place_);
+  }
+  /// What `binarize` left through its file, hashed on both ways as between the two stages.
+  void pass_file() {
+    const auto path = std::filesystem::path(path_).replace_extension(".binarized.h5");
+    write_binarized(path, binarized_, "bench");
+    const std::string written = sha256_file(path);
+    binarized_ = read_binarized(path);
+    BTC_CHECK(sha256_file(path) == written, path.string(), " changed");
+    std::filesystem::remove(path);
   }
   void learn() {
     std::vector<PatternHistogram> histograms;

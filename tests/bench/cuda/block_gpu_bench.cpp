@@ -35,6 +35,7 @@ void run_parts(const ModelConfig& config, Backend& backend, const Observe& obser
   block.sum_hessians();  // opens libraries and caches
   observe("hessian", [&] { block.sum_hessians(); });
   observe("binarize", [&] { block.binarize(); });
+  observe("file", [&] { block.pass_file(); });
   observe("codebook", [&] { block.learn(); });
   observe("encode", [&] { *relative_error = block.encode(); });
 }
