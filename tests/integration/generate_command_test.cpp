@@ -199,6 +199,8 @@ TEST_F(InspectCommand, ShowsOnlyWhatIsAskedFor) {
       {program("btc"), "inspect", (bench_.root() / "alone").string(), "--show", "errors"});
   EXPECT_THAT(alone.err, HasSubstr("errors: no record of the run"));
   fs::rename(bench_.root() / "alone", packed());
+  EXPECT_THAT(shown({"--run", bench_.run_dir("toy").string()}), HasSubstr("what the run recorded"));
+  EXPECT_THAT(shown({"--original", bench_.model().string()}), HasSubstr("  error 0."));
   const json object = json::parse(shown({"--json", "--show", "tensors"}));
   EXPECT_FALSE(object.at("tensors").empty());
   EXPECT_TRUE(object.at("linears").empty());

@@ -34,8 +34,11 @@ struct InspectOptions {
   std::size_t tokens = 128;
   bool json = false;
 
-  /// Whether this part is asked for: by its name, or because everything is.
+  /// Whether this part is asked for: by its name, by what only it needs, or because everything is.
   [[nodiscard]] bool shows(const std::string& part) const {
+    if (part == "errors" && show.empty() && plot.empty() && !(original.empty() && run.empty())) {
+      return true;
+    }
     const bool all = show.empty() ? json : std::find(show.begin(), show.end(), "all") != show.end();
     return all || std::find(show.begin(), show.end(), part) != show.end();
   }
@@ -199,8 +202,9 @@ void add_inspect(CLI::App& app) {
   command->add_flag("--json", options->json, "print JSON; without --show, all of it");
   command->add_option("--run", options->run,
                       "run directory that made the model (default: the folder it lies in)");
-  command->add_option("--original", options->original,
-                      "original model, for the error of the weights");
+  command->add_option(
+      "--original", options->original,
+      "original model, for the error of the weights; without --show or --plot, shows it");
   command->add_option("--plot", options->plot,
                       "write pictures (SVG) and their data (CSV) into this directory");
   command
