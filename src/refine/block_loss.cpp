@@ -3,6 +3,7 @@
 #include <algorithm>
 
 namespace btc {
+
 double relative_block_error(const BlockTarget& target, const BlockForward& present,
                             const OpenSequences& open, const std::vector<std::size_t>& sequences) {
   const SequenceStream stream = open(sequences);

@@ -3,10 +3,8 @@
 #include <gmock/gmock.h>
 
 #include <array>
-#include <cmath>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -16,22 +14,13 @@
 #include "learn/transformed_block.hpp"
 #include "model/checkpoint.hpp"
 #include "support/random_matrix.hpp"
+#include "support/relative_distance.hpp"
 #include "support/torch_device.hpp"
 
 namespace btc {
 namespace {
 
-/// |found - expected| / |expected|.
-double relative_distance(std::span<const float> found, std::span<const float> expected) {
-  double distance = 0;
-  double size = 0;
-  for (std::size_t e = 0; e < expected.size(); ++e) {
-    const auto wanted = static_cast<double>(expected[e]);
-    distance += std::pow(static_cast<double>(found[e]) - wanted, 2);
-    size += wanted * wanted;
-  }
-  return std::sqrt(distance / size);
-}
+using test::relative_distance;
 
 struct Step {
   BlockWeights effective;

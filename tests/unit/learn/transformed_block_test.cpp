@@ -17,6 +17,7 @@
 #include "model/block_gradient.hpp"
 #include "model/checkpoint.hpp"
 #include "support/random_matrix.hpp"
+#include "support/relative_distance.hpp"
 
 namespace btc {
 namespace {
@@ -119,13 +120,8 @@ TEST_P(TransformedBlockOf, EffectiveWeightsAreTheQuantizedBlock) {
   const Matrix<float> expected = output(merged);
   const Matrix<float> found = output(trained.effective());
   EXPECT_EQ(trained.forward().run(hidden().view()), found);
-  double difference = 0;
-  double size = 0;
-  for (std::size_t e = 0; e < expected.size(); ++e) {
-    difference += std::pow(static_cast<double>(found.values()[e] - expected.values()[e]), 2);
-    size += std::pow(static_cast<double>(expected.values()[e]), 2);
-  }
-  EXPECT_LT(std::sqrt(difference / size), 1e-3);  // a weight at a threshold may fall either way
+  // A weight at a threshold may fall either way.
+  EXPECT_LT(test::relative_distance(found.values(), expected.values()), 1e-3);
 }
 
 // With the errors of the quantizer frozen the loss is smooth in factors and signs.
@@ -181,14 +177,9 @@ TEST_P(TransformedBlockOf, StepsInBf16AreNearThoseInFp32) {
     effective.at(p) = trained.effective();
   }
   EXPECT_EQ(effective[0].linear, effective[1].linear);
-  double distance = 0;
-  double size = 0;
-  for (std::size_t k = 0; k < gradient[0].size(); ++k) {
-    distance += std::pow(static_cast<double>(gradient[1][k] - gradient[0][k]), 2);
-    size += std::pow(static_cast<double>(gradient[0][k]), 2);
-  }
-  EXPECT_LT(std::sqrt(distance / size), 0.03);
-  EXPECT_GT(std::sqrt(distance / size), 1e-4) << "nothing was rounded";
+  const double distance = test::relative_distance(gradient[1], gradient[0]);
+  EXPECT_LT(distance, 0.03);
+  EXPECT_GT(distance, 1e-4) << "nothing was rounded";
 }
 
 /// Latent signs of every input, `sign_start` from zero, and factors near the identity.
